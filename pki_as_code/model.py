@@ -1,0 +1,554 @@
+"""
+The data that flows through the pipeline. Read this file first.
+
+    Manifest -> CertificateRequest -> Change -> Plan -> PreparedCertificate -> IssuedCertificate
+
+Everything here is frozen, holds no open resources and imports nothing from this package. Times are
+aware and in UTC, serial numbers are integers (text only at the edges), DER is `bytes`.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Self
+
+JsonValue = Any
+"""What `json.loads` can return."""
+
+CERTIFICATE = "Certificate"
+AUTHORITY = "CertificateAuthority"
+DEFAULT_NAMESPACE = "default"
+
+
+def canonical_json(value: JsonValue) -> str:
+    """Return the one text of `value`: sorted keys, no spaces, UTF-8. Equal values, equal bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sha256_digest(value: JsonValue) -> str:
+    """Return `sha256:<hex>` of the canonical JSON of `value`."""
+    return "sha256:" + hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+# --- Findings ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a value was written, so that an error can point at it. Prints as a clickable place."""
+
+    path: str
+    line: int = 1
+    column: int = 1
+    end_line: int | None = None
+    end_column: int | None = None
+    snippet: str = field(default="", compare=False, repr=False)
+    """The whole line, as written; escape it before showing it."""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+class Severity(enum.StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """
+    One thing a check has to say. Shared by loading, validation, policy, lint and `store verify`.
+
+    `code` is stable (`source.snake_case`) and known to `pkictl explain`; `message` is one sentence
+    without the place; `help` says what to do about it.
+    """
+
+    code: str
+    message: str
+    source: Source | None = None
+    severity: Severity = Severity.ERROR
+    help: str = ""
+
+    def at(self, source: Source | None) -> Self:
+        """Return the same finding, pointing at `source` unless it already has a place."""
+        return self if self.source is not None else replace(self, source=source)
+
+    def __str__(self) -> str:
+        where = f"{self.source}: " if self.source else ""
+        return f"{where}{self.severity}[{self.code}]: {self.message}"
+
+
+# --- Objects and requests ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectId:
+    """The identity of a manifest. `namespace` is empty for kinds that have none."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """`payments/api`; without the namespace for the default one and for kinds without one."""
+        if self.namespace in {"", DEFAULT_NAMESPACE}:
+            return self.name
+        return f"{self.namespace}/{self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.path}"
+
+    def to_json(self) -> dict[str, str]:
+        return {"kind": self.kind, "namespace": self.namespace, "name": self.name}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, str]) -> Self:
+        return cls(value["kind"], value["namespace"], value["name"])
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedExtension:
+    """An extension with its criticality settled and its value in the manifest's JSON form."""
+
+    name: str
+    """RFC 5280's ASN.1 name in camelCase (`keyUsage`), or a dotted OID for a custom one."""
+
+    critical: bool
+    value: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRequest:
+    """
+    A Certificate (or the certificate of an authority) with every default resolved.
+
+    What will be signed and nothing else: labels, watchers and renewal windows are not in it.
+    `digest` does not cover the object's name, so that a rename is recognised as one.
+    """
+
+    object_id: ObjectId
+    issuer: str
+    """`metadata.name` of the authority that signs; for a root its own name."""
+
+    profile: str
+    """Empty for an authority."""
+
+    subject: str
+    """Distinguished name in certificate order, as `pkix.names.format_name` writes it."""
+
+    subject_alternative_names: tuple[str, ...]
+    """General names as `pkix.names.format_general_name` writes them: `DNS:api.example.com`."""
+
+    public_key_der: bytes = field(repr=False)
+    """SubjectPublicKeyInfo, byte for byte as the CSR carries it. Empty while the key of an
+    authority does not exist yet."""
+
+    validity_seconds: int | None
+    not_after: datetime | None
+    """Exactly one of the two is set."""
+
+    backdate_seconds: int
+    hash_algorithm: str | None
+    """`SHA-256`; None where the issuer's key has no separate digest (EdDSA, ML-DSA)."""
+
+    is_ca: bool = False
+    path_length: int | None = None
+    extensions: tuple[RequestedExtension, ...] = ()
+    """Sorted by name; without those that follow from the fields above (subjectAltName,
+    basicConstraints, key identifiers)."""
+
+    reissue: int = 0
+    intent: Mapping[str, JsonValue] = field(default_factory=dict, compare=False)
+    """What the manifest itself says, normalised. A request whose intent is unchanged while its
+    digest is not was changed by something shared (a profile, an authority): no cause to re-sign."""
+
+    @property
+    def public_key_sha256(self) -> str:
+        """Hex SHA-256 of the SubjectPublicKeyInfo."""
+        return hashlib.sha256(self.public_key_der).hexdigest()
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the fields that decide what is signed, in the form the ledger keeps."""
+        return {
+            "issuer": self.issuer,
+            "profile": self.profile,
+            "subject": self.subject,
+            "subjectAltNames": list(self.subject_alternative_names),
+            "publicKeySha256": self.public_key_sha256,
+            "validitySeconds": self.validity_seconds,
+            "notAfter": format_time(self.not_after) if self.not_after else None,
+            "backdateSeconds": self.backdate_seconds,
+            "hashAlgorithm": self.hash_algorithm,
+            "isCa": self.is_ca,
+            "pathLength": self.path_length,
+            "extensions": {
+                extension.name: {"critical": extension.critical, "value": extension.value}
+                for extension in self.extensions
+            },
+            "reissue": self.reissue,
+        }
+
+    @property
+    def digest(self) -> str:
+        return sha256_digest(self.to_json())
+
+    @property
+    def intent_digest(self) -> str:
+        return sha256_digest(dict(self.intent))
+
+
+def format_time(when: datetime) -> str:
+    """Return RFC 3339 in UTC with whole seconds: `2026-11-23T10:00:00Z`."""
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# --- What the store knows ------------------------------------------------------------------------
+
+
+class Status(enum.StrEnum):
+    """Status of a certificate at a time; `revoked` wins over `expired`."""
+
+    VALID = "valid"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    ON_HOLD = "on-hold"
+
+
+CERTIFICATE_HOLD = "certificateHold"
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """RFC 5280 section 5.3: why and since when a certificate is revoked."""
+
+    reason: str
+    """A CRLReason in camelCase: `keyCompromise`."""
+
+    revocation_date: datetime
+    invalidity_date: datetime | None = None
+    """When the key is thought to have been lost (section 5.3.2)."""
+
+    requested_by: ObjectId | None = None
+    """The Revocation that asked for it. It has had its effect: it does not revoke what is issued
+    under the same name later."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRecord:
+    """One issued certificate as the store's index knows it; its DER is fetched on its own."""
+
+    object_id: ObjectId
+    issuer: str
+    serial_number: int
+    subject: str
+    subject_alternative_names: tuple[str, ...]
+    profile: str
+    not_before: datetime
+    not_after: datetime
+    public_key_sha256: str
+    fingerprint_sha256: str
+    request: Mapping[str, JsonValue] = field(repr=False)
+    """`CertificateRequest.to_json()` of the request it answers; empty for an adopted one."""
+
+    request_digest: str
+    intent_digest: str
+    intent: Mapping[str, JsonValue] = field(repr=False)
+    issued_at: datetime
+    commit: str
+    """The commit that last changed the manifest or its CSR; empty when it was not committed."""
+
+    path: str
+    """The manifest."""
+
+    deletion_policy: str
+    revocation: Revocation | None = None
+
+    def status(self, now: datetime) -> Status:
+        if self.revocation is not None:
+            on_hold = self.revocation.reason == CERTIFICATE_HOLD
+            return Status.ON_HOLD if on_hold else Status.REVOKED
+        return Status.EXPIRED if self.not_after < now else Status.VALID
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What is about to be signed, durable before the key is touched."""
+
+    object_id: ObjectId
+    issuer: str
+    serial_number: int
+    tbs_certificate: bytes = field(repr=False)
+    request: Mapping[str, JsonValue] = field(repr=False)
+    request_digest: str
+    intent: Mapping[str, JsonValue] = field(repr=False)
+    reason: str
+    """CamelCase code of why it is issued: `DoesNotExist`."""
+
+    replaces: int | None
+    """Serial number of the certificate that was current when this was planned. The store refuses
+    the reservation when another one is current by now."""
+
+    commit: str
+    path: str
+    deletion_policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An object whose last attempt failed; it is tried again after `retry_at`."""
+
+    object_id: ObjectId
+    message: str
+    attempts: int
+    failed_at: datetime
+    retry_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the store knows of one object."""
+
+    object_id: ObjectId
+    current: CertificateRecord | None = None
+    """The certificate issued last under this object, whatever its status."""
+
+    reservation: Reservation | None = None
+    """Open: reserved, and not yet recorded as issued."""
+
+    failure: Failure | None = None
+    retired: bool = False
+    """The object left the repository, which was noted; a new manifest of that name starts anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCertificate:
+    """A signed certificate whose signature was verified."""
+
+    object_id: ObjectId
+    issuer: str
+    serial_number: int
+    certificate_der: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+    not_before: datetime
+    not_after: datetime
+
+
+# --- Plans ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something is planned or refused: a stable CamelCase word and a sentence."""
+
+    code: str
+    message: str
+
+
+class Action(enum.StrEnum):
+    """What a change does, in the words of `cli.md`."""
+
+    ISSUE = "issue"
+    REPLACE = "replace"
+    RENEW = "renew"
+    REVOKE = "revoke"
+    RELEASE = "release"
+    ADOPT = "adopt"
+    RENAME = "rename"
+    RETIRE = "retire"
+    FINISH = "finish"
+
+
+@dataclass(frozen=True, slots=True)
+class IssueCertificate:
+    """Sign a certificate, of an end entity or of an authority."""
+
+    request: CertificateRequest
+    action: Action
+    reasons: tuple[Reason, ...]
+    source: Source | None
+    replaces: CertificateRecord | None = None
+    deletion_policy: str = "Refuse"
+    path: str = ""
+    """The manifest; `csr_path` is the CSR beside it, empty when inline or for an authority."""
+
+    csr_path: str = ""
+
+    @property
+    def object_id(self) -> ObjectId:
+        return self.request.object_id
+
+
+@dataclass(frozen=True, slots=True)
+class FinishReservation:
+    """Sign what a run that died had reserved."""
+
+    reservation: Reservation
+    reasons: tuple[Reason, ...]
+    source: Source | None = None
+    action: Action = Action.FINISH
+
+    @property
+    def object_id(self) -> ObjectId:
+        return self.reservation.object_id
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptAuthority:
+    """Take up the certificate of an authority that was made elsewhere."""
+
+    object_id: ObjectId
+    certificate_der: bytes = field(repr=False)
+    issuer: str
+    reasons: tuple[Reason, ...]
+    source: Source | None
+    path: str = ""
+    action: Action = Action.ADOPT
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeCertificate:
+    """Revoke `certificate`; `object_id` is what asked for it (a Revocation, or a deletion)."""
+
+    object_id: ObjectId
+    certificate: CertificateRecord
+    revocation_reason: str
+    invalidity_date: datetime | None
+    reasons: tuple[Reason, ...]
+    source: Source | None
+    path: str = ""
+    action: Action = Action.REVOKE
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseHold:
+    """Lift a certificateHold, the only revocation that can be lifted (RFC 5280 section 5.3.1)."""
+
+    object_id: ObjectId
+    certificate: CertificateRecord
+    reasons: tuple[Reason, ...]
+    source: Source | None
+    path: str = ""
+    action: Action = Action.RELEASE
+
+
+@dataclass(frozen=True, slots=True)
+class RenameObject:
+    """The certificate of one object goes on under another name of the same namespace."""
+
+    object_id: ObjectId
+    previous: ObjectId
+    certificate: CertificateRecord
+    reasons: tuple[Reason, ...]
+    source: Source | None
+    path: str = ""
+    action: Action = Action.RENAME
+
+
+@dataclass(frozen=True, slots=True)
+class RetireObject:
+    """The manifest is gone, and nothing of it is in force that would have to be revoked."""
+
+    object_id: ObjectId
+    certificate: CertificateRecord
+    reasons: tuple[Reason, ...]
+    source: Source | None = None
+    action: Action = Action.RETIRE
+
+
+Change = (
+    IssueCertificate
+    | FinishReservation
+    | AdoptAuthority
+    | RevokeCertificate
+    | ReleaseHold
+    | RenameObject
+    | RetireObject
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A change that will not be made, with the way out in `help`."""
+
+    object_id: ObjectId
+    reason: Reason
+    source: Source | None = None
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Desired minus observed. Sorted, so that equal inputs give equal plans."""
+
+    changes: tuple[Change, ...]
+    refused: tuple[Refusal, ...]
+    findings: tuple[Finding, ...]
+    unchanged: int
+    commit: str
+    """What was planned: a commit id, or empty for a working tree."""
+
+    base: str
+    """The last reconciled commit; empty when there was none."""
+
+    store: str
+    planned_at: datetime
+
+    @property
+    def digest(self) -> str:
+        """Name the reviewed plan. Neither the time nor the commit is part of it, its effect is."""
+        return sha256_digest(
+            {
+                "changes": [_change_identity(change) for change in self.changes],
+                "refused": [[r.object_id.to_json(), r.reason.code] for r in self.refused],
+            }
+        )
+
+
+def _change_identity(change: Change) -> JsonValue:
+    """Return what makes two changes the same: the effect, not its wording."""
+    identity: dict[str, JsonValue] = {
+        "action": str(change.action),
+        "object": change.object_id.to_json(),
+        "reasons": [reason.code for reason in change.reasons],
+    }
+    match change:
+        case IssueCertificate():
+            identity["request"] = change.request.digest
+            identity["replaces"] = change.replaces and f"{change.replaces.serial_number:x}"
+        case FinishReservation():
+            identity["serial"] = f"{change.reservation.serial_number:x}"
+        case AdoptAuthority():
+            identity["certificate"] = hashlib.sha256(change.certificate_der).hexdigest()
+        case RevokeCertificate() | ReleaseHold() | RenameObject() | RetireObject():
+            identity["certificate"] = (
+                f"{change.certificate.issuer}/{change.certificate.serial_number:x}"
+            )
+            if isinstance(change, RevokeCertificate):
+                identity["reason"] = change.revocation_reason
+    return identity
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """How things stand: what is pending, what is due, what failed."""
+
+    plan: Plan
+    last_reconciled: str
+    entries: int
+    expiring: tuple[CertificateRecord, ...]
+    """Certificates in use that end soon, the first to end first."""
+
+    reservations: tuple[Reservation, ...]
+    failures: tuple[Failure, ...]
+    checked_at: datetime
+
+    @property
+    def in_sync(self) -> bool:
+        return not self.plan.changes and not self.plan.refused
