@@ -1,0 +1,145 @@
+"""The one check that an encoding is DER throughout."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from pki_as_code.pkix.der.read import Tlv, children, not_strict, read_single
+from pki_as_code.pkix.der.tags import (
+    BIT_STRING,
+    BOOLEAN,
+    ENUMERATED,
+    GENERALIZED_TIME,
+    INTEGER,
+    NULL,
+    OBJECT_IDENTIFIER,
+    SEQUENCE,
+    SET,
+    UTC_TIME,
+    UTF8_STRING,
+)
+
+MAX_DEPTH: Final = 32
+"""Certificates in practice have fewer than 16 levels."""
+
+
+def check_strict_der(data: bytes) -> None:
+    """
+    Raise `InvalidValueError` (`der.not_strict`) unless `data` is one value in DER (X.690 10, 11).
+
+    Checked on every level: definite minimal lengths, minimal INTEGER and ENUMERATED, BOOLEAN 00 or
+    FF, well-formed OBJECT IDENTIFIER, BIT STRING with zero unused bits, empty NULL, primitive
+    strings, valid UTF-8, times in UTC with seconds, SET OF in ascending order, nothing behind the
+    end, at most `MAX_DEPTH` levels. What needs the schema (DEFAULT omitted, named bits trimmed,
+    alphabets of strings) is the business of the caller; OCTET STRINGs are not looked into.
+    """
+    _check(read_single(data), 1)
+
+
+def _check(tlv: Tlv, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise not_strict(f"values are nested more than {MAX_DEPTH} levels deep")
+    if tlv.is_universal:
+        _check_universal(tlv)
+    if not tlv.is_constructed:
+        return
+    members = children(tlv)
+    for member in members:
+        _check(member, depth + 1)
+    if tlv.tag == SET:
+        _check_order(members)
+
+
+def _check_universal(tlv: Tlv) -> None:
+    if tlv.is_constructed != (tlv.tag | _CONSTRUCTED in _CONSTRUCTED_TYPES):
+        raise not_strict(f"the constructed bit of the value with tag {tlv.tag:#04x} is wrong")
+    if tlv.tag == 0:
+        raise not_strict("end-of-contents octets stand where a value belongs")
+    check = _PRIMITIVE_CHECKS.get(tlv.tag)
+    if check is not None:
+        check(tlv.content)
+
+
+def _check_order(members: tuple[Tlv, ...]) -> None:
+    """X.690 11.6: the components of a SET OF stand in ascending order of their encodings."""
+    for earlier, later in itertools.pairwise(members):
+        if earlier.encoding > later.encoding:
+            raise not_strict("the members of a SET are not in order")
+
+
+def _check_boolean(content: bytes) -> None:
+    if content not in {b"\x00", b"\xff"}:
+        raise not_strict("a BOOLEAN is neither 00 nor FF")
+
+
+def _check_integer(content: bytes) -> None:
+    if not content:
+        raise not_strict("an INTEGER has no octets")
+    if len(content) > 1 and (content[0], content[1] >> 7) in {(0x00, 0), (0xFF, 1)}:
+        raise not_strict("an INTEGER is longer than needed")
+
+
+def _check_bit_string(content: bytes) -> None:
+    """X.690 8.6.2 and 11.2.1."""
+    if not content:
+        raise not_strict("a BIT STRING has no initial octet")
+    unused_bits, octets = content[0], content[1:]
+    if unused_bits > 7 or (unused_bits and not octets):  # noqa: PLR2004
+        raise not_strict("a BIT STRING has an impossible number of unused bits")
+    if octets and octets[-1] & ((1 << unused_bits) - 1):
+        raise not_strict("unused bits of a BIT STRING are set")
+
+
+def _check_null(content: bytes) -> None:
+    if content:
+        raise not_strict("a NULL has contents")
+
+
+def _check_oid(content: bytes) -> None:
+    """X.690 8.19.2: whole subidentifiers without leading zeros."""
+    if not content or content[-1] & 0x80:
+        raise not_strict("an OBJECT IDENTIFIER ends inside a number")
+    at_start = True
+    for octet in content:
+        if at_start and octet == 0x80:  # noqa: PLR2004
+            raise not_strict("a number of an OBJECT IDENTIFIER has leading zeros")
+        at_start = not octet & 0x80
+
+
+def _check_utf8(content: bytes) -> None:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise not_strict("a UTF8String is not UTF-8") from None
+
+
+def _check_utc_time(content: bytes) -> None:
+    if not _UTC_TIME.fullmatch(content):
+        raise not_strict("a UTCTime is not of the form YYMMDDHHMMSSZ")
+
+
+def _check_generalized_time(content: bytes) -> None:
+    if not _GENERALIZED_TIME.fullmatch(content):
+        raise not_strict("a GeneralizedTime is not of the form YYYYMMDDHHMMSSZ")
+
+
+_UTC_TIME = re.compile(rb"[0-9]{12}Z")
+_GENERALIZED_TIME = re.compile(rb"[0-9]{14}(\.[0-9]*[1-9])?Z")
+
+_CONSTRUCTED = 0x20
+_EXTERNAL, _EMBEDDED_PDV = 0x28, 0x2B
+_CONSTRUCTED_TYPES = frozenset({SEQUENCE, SET, _EXTERNAL, _EMBEDDED_PDV})
+_PRIMITIVE_CHECKS: Mapping[int, Callable[[bytes], None]] = {
+    BOOLEAN: _check_boolean,
+    INTEGER: _check_integer,
+    ENUMERATED: _check_integer,
+    BIT_STRING: _check_bit_string,
+    NULL: _check_null,
+    OBJECT_IDENTIFIER: _check_oid,
+    UTF8_STRING: _check_utf8,
+    UTC_TIME: _check_utc_time,
+    GENERALIZED_TIME: _check_generalized_time,
+}
