@@ -1,0 +1,168 @@
+"""Lists of certificates. Everything streams: a list is never held as a whole, save for `yaml`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+
+from pki_as_code.errors import InvalidValueError
+from pki_as_code.escape import safe
+from pki_as_code.formats.structured import format_json_line, format_yaml
+from pki_as_code.formats.terminal import DIM, RED, YELLOW, paint
+from pki_as_code.formats.values import format_date, revocation_json
+from pki_as_code.model import CertificateRecord, JsonValue, Status, format_time
+from pki_as_code.pkix.serial_numbers import format_serial_number
+
+Watchers = Callable[[CertificateRecord], Sequence[str]]
+"""Returns who is told about a certificate; watchers are manifests, the store does not know them."""
+
+COLUMNS = (
+    "serialNumber",
+    "namespace",
+    "name",
+    "subject",
+    "subjectAltNames",
+    "issuer",
+    "profile",
+    "notBefore",
+    "notAfter",
+    "status",
+    "manifest",
+    "commit",
+    "watchers",
+    "fingerprintSha256",
+)
+"""The columns of the CSV form, and the keys of the JSON form but `revocation`."""
+
+_STYLES = {
+    Status.VALID: (),
+    Status.EXPIRED: (DIM,),
+    Status.REVOKED: (RED,),
+    Status.ON_HOLD: (YELLOW,),
+}
+
+
+def nobody(_: CertificateRecord) -> Sequence[str]:
+    """The `Watchers` of a list that does not look at manifests."""
+    return ()
+
+
+def certificate_json(
+    record: CertificateRecord, *, now: datetime, watchers: Watchers = nobody
+) -> dict[str, JsonValue]:
+    """Return one certificate in the form of `list_certs --output json`."""
+    return {
+        "serialNumber": format_serial_number(record.serial_number),
+        "namespace": record.object_id.namespace,
+        "name": record.object_id.name,
+        "subject": record.subject,
+        "subjectAltNames": list(record.subject_alternative_names),
+        "issuer": record.issuer,
+        "profile": record.profile,
+        "notBefore": format_time(record.not_before),
+        "notAfter": format_time(record.not_after),
+        "status": str(record.status(now)),
+        "revocation": revocation_json(record),
+        "manifest": record.path,
+        "commit": record.commit,
+        "watchers": list(watchers(record)),
+        "fingerprintSha256": record.fingerprint_sha256,
+    }
+
+
+def shown_name(record: CertificateRecord) -> str:
+    """Return the common name, or the first alternative name, or the subject; not escaped."""
+    if name := _common_name(record.subject):
+        return name
+    for name in record.subject_alternative_names:
+        return name.removeprefix("DNS:").removeprefix("IP:")
+    return record.subject
+
+
+def _common_name(subject: str) -> str | None:
+    if "CN=" not in subject:
+        return None
+    from pki_as_code.pkix.names import common_name, parse_name
+
+    try:
+        return common_name(parse_name(subject))
+    except InvalidValueError:
+        # A certificate made elsewhere may have a name that our own rules do not allow.
+        return None
+
+
+def certificate_lines(
+    records: Iterable[CertificateRecord], *, now: datetime, color: bool = False
+) -> Iterator[str]:
+    """Yield `49:BC:F2 - localhost (expires: 2019-04-18)` for each, with a newline."""
+    for record in records:
+        status = record.status(now)
+        serial = format_serial_number(record.serial_number)
+        told = paint(_told(record, status), *_STYLES[status], color=color)
+        yield f"{serial} - {safe(shown_name(record))} ({told})\n"
+
+
+def _told(record: CertificateRecord, status: Status) -> str:
+    if status is Status.VALID:
+        return f"expires: {format_date(record.not_after)}"
+    if status is Status.EXPIRED:
+        return f"expired: {format_date(record.not_after)}"
+    return "on hold" if status is Status.ON_HOLD else "revoked"
+
+
+def certificate_json_chunks(
+    records: Iterable[CertificateRecord], *, now: datetime, watchers: Watchers = nobody
+) -> Iterator[str]:
+    """Yield the pieces of one JSON list, an object on each line."""
+    start = "["
+    for record in records:
+        line = format_json_line(certificate_json(record, now=now, watchers=watchers))
+        yield f"{start}\n {line.rstrip()}"
+        start = ","
+    yield "[]\n" if start == "[" else "\n]\n"
+
+
+def certificate_json_lines(
+    records: Iterable[CertificateRecord], *, now: datetime, watchers: Watchers = nobody
+) -> Iterator[str]:
+    """Yield JSON Lines."""
+    for record in records:
+        yield format_json_line(certificate_json(record, now=now, watchers=watchers))
+
+
+def certificate_yaml(
+    records: Iterable[CertificateRecord], *, now: datetime, watchers: Watchers = nobody
+) -> str:
+    return format_yaml([certificate_json(r, now=now, watchers=watchers) for r in records])
+
+
+def certificate_csv_lines(
+    records: Iterable[CertificateRecord], *, now: datetime, watchers: Watchers = nobody
+) -> Iterator[str]:
+    """
+    Yield CSV (RFC 4180) with a header; lists are joined by spaces.
+
+    A cell that a spreadsheet would take for a formula gets an apostrophe before it, and control
+    characters are escaped.
+    """
+    yield _csv_line([*COLUMNS, "revocationReason", "revocationDate"])
+    for record in records:
+        value = certificate_json(record, now=now, watchers=watchers)
+        revocation = value["revocation"] or {}
+        cells = [value[column] for column in COLUMNS]
+        cells += [revocation.get("reason", ""), revocation.get("revocationDate", "")]
+        yield _csv_line(cells)
+
+
+def _csv_line(cells: Iterable[JsonValue]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow([_csv_cell(cell) for cell in cells])
+    return line.getvalue()
+
+
+def _csv_cell(value: JsonValue) -> str:
+    text = safe(" ".join(map(str, value)) if isinstance(value, list) else str(value))
+    # The marks that make Excel, LibreOffice and Google Sheets evaluate a cell, behind blanks too.
+    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@", "|", "%")) else text

@@ -1,0 +1,14 @@
+"""Every finding and error code with its explanation: one file for each group, listed here."""
+
+from __future__ import annotations
+
+from pki_as_code.formats.codes import keys, lints, manifests, names, planning, running
+from pki_as_code.formats.codes.base import Explanation
+
+__all__ = ["CODES", "Explanation"]
+
+_GROUPS = (keys, lints, manifests, names, planning, running)
+
+CODES: dict[str, Explanation] = {
+    code: explanation for group in _GROUPS for code, explanation in group.CODES.items()
+}

@@ -1,0 +1,206 @@
+"""Objects and what is planned for them: authorities, certificates, CSRs, revocations, plans."""
+
+from __future__ import annotations
+
+from pki_as_code.formats.codes.base import Explanation, explanations
+
+AUTHORITY = explanations(
+    "authority",
+    {
+        "bad_certificate": "The certificate in an authority's manifest cannot be read.",
+        "certificate_differs": "The certificate in an authority's manifest is for another subject.",
+        "certificate_unfit": "The certificate of an authority made elsewhere cannot be taken up.",
+        "certificate_unreadable": "The certificate in an authority's manifest is not a PEM "
+        "certificate.",
+        "cycle": (
+            "Authorities are each other's parents in a circle.",
+            "A chain ends in a root, an authority without a parent.",
+            "Give one of them no parent.",
+        ),
+        "does_not_sign": (
+            "The authority no longer signs.",
+            "`usages` of its manifest does not contain `sign`: it is being retired.",
+            "Name another issuer.",
+        ),
+        "duplicate_usage": "A usage of an authority is listed twice.",
+        "empty_constraints": "nameConstraints of an authority constrain nothing.",
+        "exists": "There is an authority of that name already.",
+        "no_common_name": "The subject of an authority has no common name.",
+        "no_key": "An authority has no key.",
+        "refresh_before": "A CRL would have to be made anew before it was made.",
+    },
+    why="Everything that an authority signs stands and falls with what its manifest says.",
+    remedy="Correct the manifest below authorities/; `pkictl explain CertificateAuthority.spec` "
+    "lists its fields.",
+)
+
+CERTIFICATE = explanations(
+    "certificate",
+    {
+        "algorithms_differ": "A certificate names two different signature algorithms.",
+        "bad_validity": "A certificate would not be valid after now.",
+        "duplicate_name": "A name is listed twice.",
+        "ends_before_it_begins": "A certificate would end before it begins.",
+        "no_csr": (
+            "A Certificate has no CSR.",
+            "The key of a certificate comes from a CSR, whose signature proves that its maker has "
+            "the private key. Keys are never made here.",
+            "Make one with `openssl req -new`, and name it under `csrFile`.",
+        ),
+        "no_issuer": "Nothing says which authority issues a certificate.",
+        "no_names": "A certificate would have neither a subject nor a name.",
+        "outlives_issuer": (
+            "A certificate would be valid longer than its authority.",
+            "RFC 5280 section 6.1.3: a chain is valid only while each certificate in it is.",
+            "Shorten the validity, or renew the authority first.",
+        ),
+        "revoked": (
+            "A certificate is revoked, and its manifest asks for another one with the same key.",
+            "Who revoked it does not want this key to be trusted.",
+            "Make a new key and CSR, or remove the manifest.",
+        ),
+        "supersede_delay": "supersedeDelay has no meaning without `onSupersede: Revoke`.",
+        "unreadable": "A certificate cannot be parsed.",
+    },
+    why="A certificate is made from its manifest, with the defaults of namespace, profile and "
+    "authority.",
+    remedy="Correct the manifest; `pkictl explain Certificate.spec` lists its fields.",
+)
+
+CSR = explanations(
+    "csr",
+    {
+        "bad_base64": "The base64 of a CSR is damaged.",
+        "bad_version": "The version of a CSR is not the one that RFC 2986 defines.",
+        "empty": "The file of a CSR is empty.",
+        "key_shared": (
+            "Two certificates have the same key.",
+            "When one of them must be revoked because its key was lost, so must the other.",
+            "Make a key of its own for each certificate.",
+        ),
+        "malformed": "A CSR cannot be decoded.",
+        "malformed_attribute": "An attribute of a CSR cannot be decoded.",
+        "malformed_extension": "An extension that a CSR asks for cannot be decoded.",
+        "missing": "There is no CSR of that name.",
+        "not_pem_or_der": "The file holds no CSR, in PEM or in DER.",
+        "private_key": (
+            "There is a private key in the file of a CSR.",
+            "Whoever can read the repository, now or from its history, has the key.",
+            "Make a new key, and commit the CSR without it.",
+        ),
+        "repeated_attribute": "A CSR has an attribute twice.",
+        "repeated_extension": "A CSR asks for an extension twice.",
+        "several_objects": "The file holds several PEM objects, it should hold one CSR.",
+        "signature_invalid": (
+            "The signature of a CSR does not verify with its own key.",
+            "The signature is the proof that who asks has the private key (RFC 2986 section 3).",
+            "Make the CSR anew with the private key it belongs to.",
+        ),
+        "too_large": "The file is too large for a CSR.",
+        "trailing_data": "There is something behind the end of a CSR.",
+        "unusable_name": (
+            "A CSR has alternative names that could not be in a certificate.",
+            "They are not used: names come from the manifest. They may have been meant, though.",
+            "Nothing, if the names in the manifest are right.",
+        ),
+        "unusable_subject": (
+            "A CSR has a subject that could not be in a certificate.",
+            "It is not used: names come from the manifest. It may have been meant, though.",
+            "Nothing, if the subject in the manifest is right.",
+        ),
+        "wrong_object": "The file holds something else than a CSR.",
+    },
+    why="A CSR is input from outside. Only its public key is taken, after its signature was "
+    "verified, and only from a CSR that can be read in one way.",
+    remedy="Make it anew: `openssl req -new -key KEY -out FILE`.",
+)
+
+REVOCATION = explanations(
+    "revocation",
+    {
+        "already_revoked": "The certificate is revoked already; nothing was changed.",
+        "names_nothing": "A Revocation names no certificate that was issued.",
+        "no_certificate": "A Revocation does not say what it revokes.",
+        "not_a_hold": (
+            "A revocation that is not a certificateHold cannot be lifted.",
+            "RFC 5280 section 5.3.1: a revocation is permanent, but for a hold.",
+            "Have a new certificate signed.",
+        ),
+        "serial_and_issuer": "A serial number is given without its issuer, or the other way round.",
+    },
+    why="A revocation is permanent, so that it must be clear which certificate it is for.",
+    remedy="Name one of `certificate`, `serial` with `issuer`, or `spkiSha256`; `pkictl "
+    "list_certs` shows them.",
+)
+
+PLAN = explanations(
+    "plan",
+    {
+        "refused": "The plan refuses a change, and nothing was changed.",
+        "stale": (
+            "The plan is not the one that was reviewed.",
+            "Something changed since; what would be done now was not seen by anybody.",
+            "Plan again, and review that one.",
+        ),
+        "too_many": (
+            "The plan goes beyond the number of changes that is usual.",
+            "A mistake in one place (a profile, a directory that is gone) may change everything.",
+            "Review it; then allow it for one run with --allow-unsafe CLASS=N, or raise "
+            "`spec.guards` in pki.yaml.",
+        ),
+        "unsafe": "The plan is valid, and larger or other than what is done without being asked "
+        "twice.",
+    },
+    why="Nothing is destroyed by absence, and nothing large by accident.",
+    remedy="Read the plan: it says for each refusal what can be done.",
+)
+
+OTHERS = {
+    **explanations(
+        "reference",
+        {"not_found": "A manifest names an object that does not exist."},
+        why="A default put in the place of a misspelt profile or issuer would sign something that "
+        "nobody asked for.",
+        remedy="Correct the name, or write the manifest it names.",
+    ),
+    **explanations(
+        "project",
+        {
+            "exists": "This repository has a pki.yaml already.",
+            "missing": "There is no pki.yaml at the root of the repository.",
+        },
+        why="pki.yaml (kind Project) marks the root of a repository and holds its settings.",
+        remedy="`pkictl init` writes one where there is none.",
+    ),
+    **explanations(
+        "profile",
+        {
+            "key_not_allowed": "The profile does not allow a key of this type.",
+            "validity_too_long": "A validity is longer than the maximum of the profile.",
+        },
+        why="A Profile sets the bounds for everything that uses it.",
+        remedy="Make a CSR with another key, or ask for a shorter validity, or have the Profile "
+        "changed by its owners.",
+    ),
+    **explanations(
+        "policy",
+        {"denied": "A policy does not allow it."},
+        why="Policies say who may have which names.",
+        remedy="Ask for other names, or ask the owners of the policy.",
+    ),
+    **explanations(
+        "apply",
+        {"partial": "Some changes were made, others failed."},
+        why="Changes that do not depend on each other go on when one fails.",
+        remedy="The failures are listed; the next `pkictl reconcile` tries them again.",
+    ),
+}
+
+CODES: dict[str, Explanation] = {
+    **AUTHORITY,
+    **CERTIFICATE,
+    **CSR,
+    **REVOCATION,
+    **PLAN,
+    **OTHERS,
+}

@@ -1,0 +1,210 @@
+"""A plan as people review it, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import assert_never
+
+from pki_as_code.escape import safe
+from pki_as_code.formats.findings import format_finding, sort_findings
+from pki_as_code.formats.terminal import (
+    BOLD,
+    CYAN,
+    DIM,
+    GREEN,
+    RED,
+    YELLOW,
+    display_width,
+    pad,
+    paint,
+)
+from pki_as_code.formats.values import format_date, format_seconds
+from pki_as_code.model import (
+    AUTHORITY,
+    Action,
+    AdoptAuthority,
+    CertificateRequest,
+    Change,
+    FinishReservation,
+    IssueCertificate,
+    ObjectId,
+    Plan,
+    Reason,
+    Refusal,
+    ReleaseHold,
+    RenameObject,
+    RetireObject,
+    RevokeCertificate,
+)
+from pki_as_code.pkix.serial_numbers import format_serial_number
+
+MARKS: dict[Action, str] = {
+    Action.ISSUE: "+",
+    Action.REPLACE: "~",
+    Action.RENEW: "~",
+    Action.REVOKE: "-",
+    Action.RELEASE: "~",
+    Action.ADOPT: "+",
+    Action.RENAME: "~",
+    Action.RETIRE: "-",
+    Action.FINISH: "+",
+}
+REFUSED = "!"
+_STYLES = {"+": (GREEN,), "~": (YELLOW,), "-": (RED,), REFUSED: (BOLD, RED)}
+
+ALWAYS_COUNTED = (Action.ISSUE, Action.REPLACE, Action.RENEW, Action.REVOKE)
+"""Named in the summary even when there are none; other actions only when there are some."""
+
+_ABBREVIATED_COMMIT = 7
+_ACTION_WIDTH = 8
+_WIDEST_ALIGNED = 40
+"""A longer name does not push the columns of all other lines away."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One line of the plan. Everything in it is escaped already."""
+
+    mark: str
+    action: str
+    thing: str
+    issuer: str
+    details: str
+    help: str = ""
+
+
+def format_plan(plan: Plan, *, color: bool = False) -> str:
+    """Return the plan as text: what is planned and refused, findings, and the counts."""
+    blocks = [format_finding(finding, color=color) for finding in sort_findings(plan.findings)]
+    if not plan.changes and not plan.refused:
+        at = safe(abbreviate(plan.commit)) if plan.commit else "in the working tree"
+        at = f"at {at}" if plan.commit else at
+        blocks.append(f"No changes. The issued store matches the manifests {at}.\n")
+        return "\n".join(blocks)
+    rows = [_change_row(change) for change in plan.changes]
+    rows += [_refusal_row(refusal) for refusal in plan.refused]
+    table = "\n".join(_table_lines(rows, color=color)) + "\n"
+    summary = f"{format_counts(plan)}   {paint(f'digest {plan.digest}', DIM, color=color)}\n"
+    return "\n".join([_headline(plan) + "\n", table, *blocks, summary])
+
+
+def abbreviate(commit: str) -> str:
+    return commit[:_ABBREVIATED_COMMIT]
+
+
+def _headline(plan: Plan) -> str:
+    planned = safe(abbreviate(plan.commit)) if plan.commit else "the working tree"
+    base = f"base {safe(abbreviate(plan.base))}" if plan.base else "nothing reconciled before"
+    return f"Plan for {planned} ({base}), store {safe(plan.store)}"
+
+
+def count_actions(plan: Plan) -> dict[str, int]:
+    """Return how many there are of each action, then `refused` and `unchanged`."""
+    counts = {str(action): 0 for action in ALWAYS_COUNTED}
+    for action in Action:
+        if number := sum(change.action is action for change in plan.changes):
+            counts[str(action)] = number
+    return {**counts, "refused": len(plan.refused), "unchanged": plan.unchanged}
+
+
+def format_counts(plan: Plan) -> str:
+    """Return `1 to issue, 0 to replace, ..., 1 refused, 412 unchanged.`"""
+    words = [
+        f"{number:,} {name}" if name in {"refused", "unchanged"} else f"{number:,} to {name}"
+        for name, number in count_actions(plan).items()
+    ]
+    return ", ".join(words) + "."
+
+
+def _table_lines(rows: list[_Row], *, color: bool) -> Iterator[str]:
+    thing_width = _column_width(row.thing for row in rows)
+    issuer_width = _column_width(row.issuer for row in rows)
+    for row in rows:
+        style = _STYLES[row.mark]
+        mark = paint(row.mark, *style, color=color)
+        action = paint(row.action, *style, color=color) + " " * (_ACTION_WIDTH - len(row.action))
+        columns = [pad(row.thing, thing_width)]
+        if row.issuer:
+            columns.append(pad(row.issuer, issuer_width))
+        yield f"  {mark} {action} {'  '.join([*columns, row.details])}".rstrip()
+        if row.help:
+            yield f"             {paint('= help:', CYAN, color=color)} {row.help}"
+
+
+def _column_width(texts: Iterator[str]) -> int:
+    fitting = [width for text in texts if (width := display_width(text)) <= _WIDEST_ALIGNED]
+    return max(fitting, default=0)
+
+
+def _thing(object_id: ObjectId) -> str:
+    kind = "authority" if object_id.kind == AUTHORITY else object_id.kind.lower()
+    return f"{safe(kind)} {safe(object_id.path)}"
+
+
+def _refusal_row(refusal: Refusal) -> _Row:
+    return _Row(
+        REFUSED,
+        "refuse",
+        _thing(refusal.object_id),
+        "",
+        safe(refusal.reason.message),
+        safe(refusal.help),
+    )
+
+
+def _change_row(change: Change) -> _Row:
+    mark, action = MARKS[change.action], str(change.action)
+    match change:
+        case IssueCertificate(request=request):
+            thing = _thing(change.object_id)
+            return _Row(mark, action, thing, safe(request.issuer), _issue_details(change))
+        case FinishReservation(reservation=reservation):
+            serial = format_serial_number(reservation.serial_number)
+            details = f"{serial}  {_reasons(change.reasons)}"
+            return _Row(mark, action, _thing(change.object_id), safe(reservation.issuer), details)
+        case AdoptAuthority():
+            details = _reasons(change.reasons)
+            return _Row(mark, action, _thing(change.object_id), safe(change.issuer), details)
+        case RevokeCertificate(certificate=certificate):
+            serial = format_serial_number(certificate.serial_number)
+            details = f"{serial}  {safe(change.revocation_reason)}"
+        case ReleaseHold(certificate=certificate):
+            serial = format_serial_number(certificate.serial_number)
+            details = f"{serial}  {_reasons(change.reasons)}"
+        case RenameObject(certificate=certificate):
+            thing = _thing(change.object_id)
+            details = f"was {safe(change.previous.path)}  {_reasons(change.reasons)}"
+            return _Row(mark, action, thing, safe(certificate.issuer), details)
+        case RetireObject(certificate=certificate):
+            details = _reasons(change.reasons)
+        case _:
+            assert_never(change)
+    return _Row(mark, action, _thing(certificate.object_id), safe(certificate.issuer), details)
+
+
+def _issue_details(change: IssueCertificate) -> str:
+    if change.action is not Action.ISSUE:
+        return _reasons(change.reasons)
+    details = f"{_lifetime(change.request)}  {_names(change.request)}"
+    if change.source is not None:
+        details += f"   {safe(change.source.path)}:{change.source.line}"
+    return details
+
+
+def _lifetime(request: CertificateRequest) -> str:
+    if request.not_after is not None:
+        return f"until {format_date(request.not_after)}"
+    return format_seconds(request.validity_seconds or 0)
+
+
+def _names(request: CertificateRequest) -> str:
+    """Return every name, none left out: what is not shown is not reviewed."""
+    names = [
+        name.removeprefix("DNS:").removeprefix("IP:") for name in request.subject_alternative_names
+    ]
+    return safe(", ".join(names) or request.subject)
+
+
+def _reasons(reasons: tuple[Reason, ...]) -> str:
+    return safe("; ".join(f"{reason.code}: {reason.message}" for reason in reasons))

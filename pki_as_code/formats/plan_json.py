@@ -1,0 +1,158 @@
+"""A plan as JSON, in the form of `plan --output json`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from pki_as_code.formats.findings import diagnostic_json, sort_findings
+from pki_as_code.formats.plan import count_actions
+from pki_as_code.formats.structured import format_json
+from pki_as_code.formats.values import optional_time, revocation_json, source_json
+from pki_as_code.model import (
+    AdoptAuthority,
+    CertificateRecord,
+    CertificateRequest,
+    Change,
+    FinishReservation,
+    IssueCertificate,
+    JsonValue,
+    Plan,
+    Reason,
+    Refusal,
+    ReleaseHold,
+    RenameObject,
+    Reservation,
+    RetireObject,
+    RevokeCertificate,
+    format_time,
+)
+from pki_as_code.pkix.serial_numbers import format_serial_number
+
+
+def format_plan_json(plan: Plan) -> str:
+    return format_json(plan_json(plan))
+
+
+def plan_json(plan: Plan) -> dict[str, JsonValue]:
+    """
+    Return the plan as an object.
+
+    `before` is the certificate that is in force, `after` the one that will be; either may be null.
+    `notAfter` of a certificate yet to be signed is what it would be if signed at `plannedAt`.
+    """
+    return {
+        "schemaVersion": 1,
+        "commit": plan.commit,
+        "base": plan.base,
+        "plannedAt": format_time(plan.planned_at),
+        "store": plan.store,
+        "digest": plan.digest,
+        "changes": [_change_json(change, plan.planned_at) for change in plan.changes],
+        "refused": [_refusal_json(refusal) for refusal in plan.refused],
+        "findings": [diagnostic_json(finding) for finding in sort_findings(plan.findings)],
+        "summary": count_actions(plan),
+    }
+
+
+def _change_json(change: Change, planned_at: datetime) -> dict[str, JsonValue]:
+    return {
+        "action": str(change.action),
+        **change.object_id.to_json(),
+        "reasons": [_reason_json(reason) for reason in change.reasons],
+        "source": source_json(change.source),
+        **_effect_json(change, planned_at),
+    }
+
+
+def _reason_json(reason: Reason) -> dict[str, str]:
+    return {"code": reason.code, "message": reason.message}
+
+
+def _refusal_json(refusal: Refusal) -> dict[str, JsonValue]:
+    return {
+        **refusal.object_id.to_json(),
+        "reason": _reason_json(refusal.reason),
+        "source": source_json(refusal.source),
+        "help": refusal.help,
+    }
+
+
+def _effect_json(change: Change, planned_at: datetime) -> dict[str, JsonValue]:
+    """Return the issuer, what is before and after, and what is particular to the action."""
+    effect: dict[str, JsonValue]
+    match change:
+        case IssueCertificate(request=request, replaces=replaces):
+            before = None if replaces is None else _record_json(replaces)
+            after = _request_json(request, planned_at)
+            effect = {"issuer": request.issuer, "before": before, "after": after}
+        case FinishReservation(reservation=reservation):
+            after = _reservation_json(reservation)
+            effect = {"issuer": reservation.issuer, "before": None, "after": after}
+        case AdoptAuthority(issuer=issuer, certificate_der=der):
+            after = {"issuer": issuer, "fingerprintSha256": hashlib.sha256(der).hexdigest()}
+            effect = {"issuer": issuer, "before": None, "after": after}
+        case RevokeCertificate(certificate=certificate):
+            effect = _of_record(certificate, keeps=False)
+            effect["revocation"] = {
+                "reason": change.revocation_reason,
+                "invalidityDate": optional_time(change.invalidity_date),
+            }
+        case ReleaseHold(certificate=certificate):
+            effect = _of_record(certificate, keeps=True)
+        case RenameObject(certificate=certificate, previous=previous):
+            effect = {**_of_record(certificate, keeps=True), "previous": previous.to_json()}
+        case RetireObject(certificate=certificate):
+            effect = _of_record(certificate, keeps=False)
+        case _:
+            assert_never(change)
+    return effect
+
+
+def _of_record(certificate: CertificateRecord, *, keeps: bool) -> dict[str, JsonValue]:
+    before = _record_json(certificate)
+    after = {**before, "revocation": None} if keeps else None
+    return {"issuer": certificate.issuer, "before": before, "after": after}
+
+
+def _request_json(request: CertificateRequest, planned_at: datetime) -> dict[str, JsonValue]:
+    not_after = request.not_after or planned_at + timedelta(seconds=request.validity_seconds or 0)
+    return {
+        "subject": request.subject,
+        "subjectAltNames": list(request.subject_alternative_names),
+        "notAfter": format_time(not_after),
+        "profile": request.profile,
+        "issuer": request.issuer,
+        "publicKeySha256": request.public_key_sha256 if request.public_key_der else None,
+        "extensions": request.to_json()["extensions"],
+    }
+
+
+def _record_json(record: CertificateRecord) -> dict[str, JsonValue]:
+    return {
+        "serialNumber": format_serial_number(record.serial_number),
+        "subject": record.subject,
+        "subjectAltNames": list(record.subject_alternative_names),
+        "notAfter": format_time(record.not_after),
+        "profile": record.profile,
+        "issuer": record.issuer,
+        "publicKeySha256": record.public_key_sha256,
+        "extensions": record.request.get("extensions", {}),
+        "revocation": revocation_json(record),
+    }
+
+
+def _reservation_json(reservation: Reservation) -> dict[str, JsonValue]:
+    request: Mapping[str, JsonValue] = reservation.request
+    return {
+        "serialNumber": format_serial_number(reservation.serial_number),
+        "subject": request.get("subject"),
+        "subjectAltNames": request.get("subjectAltNames", []),
+        "notAfter": request.get("notAfter"),
+        "profile": request.get("profile"),
+        "issuer": reservation.issuer,
+        "publicKeySha256": request.get("publicKeySha256"),
+        "extensions": request.get("extensions", {}),
+    }
