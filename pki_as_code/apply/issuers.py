@@ -1,0 +1,188 @@
+"""The authorities that sign in this run: each key is opened once, and fits its certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+
+from pki_as_code.errors import IssuanceError, KeyBackendError, StoreError
+from pki_as_code.gitrepo import is_ignored, is_tracked
+from pki_as_code.issuance import Issuer, open_issuer, public_key_der
+from pki_as_code.keys import create_key, key_exists, open_key
+from pki_as_code.keys.interface import Secrets
+from pki_as_code.model import (
+    AUTHORITY,
+    CertificateRequest,
+    Change,
+    FinishReservation,
+    IssueCertificate,
+    Reservation,
+)
+from pki_as_code.pkix.algorithms import matches_key_spec
+from pki_as_code.plan.authorities import (
+    Authority,
+    authority_id,
+    chain_of,
+    committed_key,
+    find_authority,
+    key_path,
+)
+from pki_as_code.workspace import Workspace
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+
+
+class Issuers:
+    """Opens authorities of one workspace, once each."""
+
+    def __init__(self, workspace: Workspace, secrets: Secrets) -> None:
+        self._workspace, self._secrets = workspace, secrets
+        self._open: dict[str, Issuer] = {}
+        self._keys: dict[str, CertificateIssuerPrivateKeyTypes] = {}
+
+    def of(self, workspace: Workspace) -> Issuers:
+        """Return the same keys, opened already, for another revision of the repository."""
+        issuers = Issuers(workspace, self._secrets)
+        issuers._keys = self._keys
+        return issuers
+
+    def issuer(self, name: str) -> Issuer:
+        """
+        Return the authority, ready to sign.
+
+        Raises:
+            KeyBackendError: its key cannot be opened, or is not the one in its certificate.
+            IssuanceError: it has no certificate yet, or no manifest.
+        """
+        if name not in self._open:
+            authority = self._authority(name)
+            chain = self._chain(authority)
+            if not chain:
+                raise IssuanceError(
+                    f"authority {name} has no certificate yet",
+                    help="`pkictl reconcile` signs it first",
+                    code="issuance.issuer_not_issued",
+                )
+            self._open[name] = open_issuer(name, self._key(authority), chain)
+        return self._open[name]
+
+    def forget(self, name: str) -> None:
+        """Take up an authority's new certificate when it is needed next."""
+        self._open.pop(name, None)
+
+    def for_authority(self, request: CertificateRequest) -> tuple[Issuer, CertificateRequest]:
+        """
+        Make (or find) an authority's own key; return who signs it and the completed request.
+
+        An existing key file is taken up: a run that died may have made it, and so may its owner.
+        """
+        name = request.object_id.name
+        key = self._own_key(self._authority(name))
+        completed = replace(request, public_key_der=public_key_der(key))
+        if request.issuer == name:
+            self._open[name] = open_issuer(name, key, [])
+            return self._open[name], completed
+        return self.issuer(request.issuer), completed
+
+    def for_reservation(self, reservation: Reservation) -> Issuer:
+        """Return who signs what an earlier run reserved; a root signs itself before it is one."""
+        name = reservation.issuer
+        if reservation.object_id == authority_id(name) and name not in self._open:
+            self._open[name] = open_issuer(name, self._own_key(self._authority(name)), [])
+        return self.issuer(name)
+
+    def check(self, changes: Iterable[Change]) -> None:
+        """
+        Open what the changes will need, before anything is written on their behalf.
+
+        Raises:
+            KeyBackendError, IssuanceError: a key is missing, its passphrase is wrong, ...
+        """
+        for change in changes:
+            if isinstance(change, FinishReservation):
+                self.for_reservation(change.reservation)
+            elif isinstance(change, IssueCertificate):
+                if change.object_id.kind == AUTHORITY:
+                    authority = self._authority(change.object_id.name)
+                    self._check_outside_git(authority)
+                if change.request.issuer != change.object_id.name:
+                    self.issuer(change.request.issuer)
+
+    def _key(self, authority: Authority) -> CertificateIssuerPrivateKeyTypes:
+        name, spec = authority.object_id.name, authority.manifest.spec
+        if spec.key is None or spec.mode == "offline":
+            raise KeyBackendError(
+                f"authority {name} is offline: this run may not use its key",
+                help="sign where the key is",
+                code="key.offline",
+            )
+        if name not in self._keys:
+            root = self._workspace.root
+            self._keys[name] = open_key(spec.key.uri, root=root, name=name, secrets=self._secrets)
+        return self._keys[name]
+
+    def _own_key(self, authority: Authority) -> CertificateIssuerPrivateKeyTypes:
+        """Open the authority's key, or make it where there is none yet."""
+        name, spec, root = authority.object_id.name, authority.manifest.spec, self._workspace.root
+        self._check_outside_git(authority)
+        if spec.key is not None and not key_exists(spec.key.uri, root=root):
+            self._keys[name] = create_key(
+                spec.key.uri, spec.key_spec, root=root, name=name, secrets=self._secrets
+            )
+        key = self._key(authority)
+        if not matches_key_spec(key.public_key(), spec.key_spec):
+            raise KeyBackendError(
+                f"the key at {spec.key.uri if spec.key else ''} is not of the type that "
+                f"authority {name} asks for",
+                help="name another key.uri, or correct key.type",
+                code="key.wrong_type",
+            )
+        return key
+
+    def _check_outside_git(self, authority: Authority) -> None:
+        """A private key in a commit is public for ever: refuse before there is one."""
+        path = key_path(authority)
+        if path is None:
+            return
+        repository = self._workspace.repository
+        name = authority.object_id.name
+        if is_tracked(repository, path):
+            finding = committed_key(authority)
+            raise KeyBackendError(finding.message, help=finding.help, code=finding.code)
+        if not is_ignored(repository, path):
+            raise KeyBackendError(
+                f"git would commit the key of authority {name} ({path})",
+                help=f"add `/{path.split('/')[0]}/` to .gitignore",
+                code="key.not_ignored",
+            )
+
+    def _authority(self, name: str) -> Authority:
+        found = find_authority(self._workspace.loaded.manifests, name)
+        if found is None:
+            raise IssuanceError(
+                f"authority {name} has no manifest any more",
+                help=f"put authorities/{name}.yaml back",
+                code="issuance.no_authority",
+            )
+        return found
+
+    def _chain(self, authority: Authority) -> list[x509.Certificate]:
+        """Return the certificates of the authority up to its root; empty when it has none yet."""
+        chain: list[x509.Certificate] = []
+        for link in chain_of(authority, self._workspace.loaded.manifests):
+            der = self._workspace.store.authority_certificate(link.object_id.name)
+            if der is None and not chain:
+                return []
+            if der is None:
+                raise StoreError(
+                    f"authority {link.object_id.name}, which signed "
+                    f"{chain[-1].subject.rfc4514_string()}, has no certificate in the store",
+                    help="put its certificate under spec.certificate",
+                    code="store.incomplete",
+                )
+            chain.append(x509.load_der_x509_certificate(der))
+        return chain

@@ -1,0 +1,319 @@
+"""
+Carry out one plan: revocations first, then open reservations, authorities, certificates.
+
+Each batch is reserved (durable) before its first signature and recorded after its last one. An item
+that fails does not stop the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar, assert_never
+
+from pki_as_code.apply.issuers import Issuers
+from pki_as_code.errors import InvalidValueError, IssuanceError, KeyBackendError, PkiAsCodeError
+from pki_as_code.gitrepo import last_changes
+from pki_as_code.issuance import (
+    Issuer,
+    Origin,
+    PreparedCertificate,
+    prepare_certificate,
+    prepare_reserved,
+    sign_certificate,
+)
+from pki_as_code.model import (
+    AUTHORITY,
+    AdoptAuthority,
+    Change,
+    FinishReservation,
+    IssueCertificate,
+    IssuedCertificate,
+    ObjectId,
+    Plan,
+    ReleaseHold,
+    RenameObject,
+    RetireObject,
+    RevokeCertificate,
+)
+from pki_as_code.stores.entries import Authority as AuthorityEntry
+from pki_as_code.stores.entries import (
+    Issued,
+    Payload,
+    Reconciled,
+    Released,
+    Renamed,
+    Reserved,
+    Retired,
+    Revoked,
+)
+from pki_as_code.workspace import Workspace
+
+BATCH = 500
+"""Certificates that are reserved, signed and recorded together."""
+
+ItemError = (IssuanceError, KeyBackendError, InvalidValueError)
+"""What can be wrong with one item without being wrong with the run."""
+
+T = TypeVar("T")
+Prepared = tuple[Change, PreparedCertificate, Issuer]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one change: a certificate if something was signed, an error if it failed."""
+
+    change: Change
+    issued: IssuedCertificate | None = None
+    error: PkiAsCodeError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a run is to be made."""
+
+    issuers: Issuers
+    now: datetime
+    only: frozenset[ObjectId] = frozenset()
+    allowed: Mapping[str, int] = field(default_factory=dict)
+    """Limits lifted for this run: class -> number."""
+
+
+def apply_plan(plan: Plan, workspace: Workspace, settings: Settings) -> Iterator[Outcome]:
+    """
+    Carry out `plan`, yielding each result when it is durable.
+
+    1. Record what needs no key: revocations, lifted holds, renames, retirements.
+    2. Finish open reservations.
+    3. Authorities, in the order of the plan: the next may need the one before.
+    4. Certificates, in batches.
+
+    Raises:
+        ContentionError: another runner wrote meanwhile; what was yielded stands.
+        StoreError: the store cannot be written.
+    """
+    run = _Run(workspace, settings, plan.commit)
+    yield from run.record_decisions(plan.changes)
+    yield from run.finish(c for c in plan.changes if isinstance(c, FinishReservation))
+    authorities: list[IssueCertificate | AdoptAuthority] = []
+    certificates: list[IssueCertificate] = []
+    for change in plan.changes:
+        if isinstance(change, AdoptAuthority):
+            authorities.append(change)
+        elif isinstance(change, IssueCertificate):
+            is_authority = change.object_id.kind == AUTHORITY
+            (authorities if is_authority else certificates).append(change)
+    yield from run.issue_authorities(authorities)
+    yield from run.issue_certificates(certificates)
+    run.close(complete=not settings.only)
+
+
+class _Run:
+    """One carrying out of a plan."""
+
+    def __init__(self, workspace: Workspace, settings: Settings, commit: str) -> None:
+        self.workspace, self.settings, self.commit = workspace, settings, commit
+        self.store, self.issuers = workspace.store, settings.issuers
+        self._wrote = False
+        self._failed = False
+
+    # --- Decisions that need no key --------------------------------------------------------------
+
+    def record_decisions(self, changes: Sequence[Change]) -> Iterator[Outcome]:
+        """Record them all in one batch."""
+        decided: list[tuple[Change, Payload]] = []
+        for change in changes:
+            payload = self._decision(change)
+            if payload is not None:
+                decided.append((change, payload))
+        if decided:
+            what = ", ".join(sorted({str(change.action) for change, _ in decided}))
+            self._record([payload for _, payload in decided], f"{what} {len(decided)}")
+        for change, _ in decided:
+            yield Outcome(change)
+
+    def _decision(self, change: Change) -> Payload | None:
+        match change:
+            case RevokeCertificate(certificate=record):
+                return Revoked(
+                    object_id=record.object_id,
+                    issuer=record.issuer,
+                    serial_number=record.serial_number,
+                    reason=change.revocation_reason,
+                    revocation_date=self.settings.now,
+                    invalidity_date=change.invalidity_date,
+                    commit=self._commit_of(change.path),
+                    path=change.path,
+                    requested_by=change.object_id,
+                )
+            case ReleaseHold(certificate=record):
+                return Released(
+                    object_id=record.object_id,
+                    issuer=record.issuer,
+                    serial_number=record.serial_number,
+                    commit=self._commit_of(change.path),
+                    path=change.path,
+                )
+            case RenameObject():
+                commit = self._commit_of(change.path)
+                return Renamed(change.object_id, change.previous, commit, change.path)
+            case RetireObject():
+                return Retired(change.object_id, self.commit)
+            case IssueCertificate() | FinishReservation() | AdoptAuthority():
+                return None
+            case _:
+                assert_never(change)
+
+    # --- Signing ---------------------------------------------------------------------------------
+
+    def finish(self, changes: Iterable[FinishReservation]) -> Iterator[Outcome]:
+        """Sign and record what an earlier run had reserved."""
+        for batch in _batches(changes):
+            prepared: list[Prepared] = []
+            for change in batch:
+                try:
+                    issuer = self.issuers.for_reservation(change.reservation)
+                    item = prepare_reserved(change.reservation, issuer)
+                except ItemError as error:
+                    yield self._failure(change, error)
+                else:
+                    prepared.append((change, item, issuer))
+            yield from self._sign_and_record(prepared)
+
+    def issue_authorities(
+        self, changes: Iterable[IssueCertificate | AdoptAuthority]
+    ) -> Iterator[Outcome]:
+        """Take up or sign authorities, one by one."""
+        for change in changes:
+            if isinstance(change, AdoptAuthority):
+                entry = AuthorityEntry(change.object_id, change.certificate_der)
+                self._record([entry], f"adopt authority {change.object_id.name}")
+                yield Outcome(change)
+                continue
+            try:
+                issuer, request = self.issuers.for_authority(change.request)
+                completed = replace(change, request=request)
+                item = self._prepare(completed, issuer, self._commits([change.path]))
+            except ItemError as error:
+                yield self._failure(change, error)
+                continue
+            self._reserve([item])
+            yield from self._sign_and_record([(completed, item, issuer)])
+
+    def issue_certificates(self, changes: Sequence[IssueCertificate]) -> Iterator[Outcome]:
+        """Reserve, sign and record in batches, one authority after the other."""
+        commits = self._commits([path for c in changes for path in (c.path, c.csr_path)])
+        ordered = sorted(changes, key=lambda c: (c.request.issuer, c.object_id))
+        for batch in _batches(ordered):
+            prepared: list[Prepared] = []
+            for change in batch:
+                try:
+                    issuer = self.issuers.issuer(change.request.issuer)
+                    item = self._prepare(change, issuer, commits)
+                except ItemError as error:
+                    yield self._failure(change, error)
+                else:
+                    prepared.append((change, item, issuer))
+            if prepared:
+                self._reserve([item for _, item, _ in prepared])
+            yield from self._sign_and_record(prepared)
+
+    def close(self, *, complete: bool) -> None:
+        """Note the commit as reconciled, when all it asks for was done and something was."""
+        if complete and self._wrote and self.commit and not self._failed:
+            self._record([Reconciled(self.commit)], f"reconciled {self.commit[:12]}")
+
+    def _prepare(
+        self, change: IssueCertificate, issuer: Issuer, commits: Mapping[str, str]
+    ) -> PreparedCertificate:
+        origin = Origin(
+            reason=change.reasons[0],
+            replaces=change.replaces.serial_number if change.replaces else None,
+            commit=self._newest(commits, change),
+            path=change.path,
+            deletion_policy=change.deletion_policy,
+        )
+        return prepare_certificate(change.request, issuer, origin, self.settings.now)
+
+    def _sign_and_record(self, prepared: Sequence[Prepared]) -> Iterator[Outcome]:
+        """Sign what is reserved, record all of it at once, then say so."""
+        outcomes: list[Outcome] = []
+        payloads: list[Payload] = []
+        for change, item, issuer in prepared:
+            try:
+                issued = sign_certificate(item, issuer)
+            except IssuanceError as error:
+                outcomes.append(self._failure(change, error))
+                continue
+            outcomes.append(Outcome(change, issued))
+            payloads.append(self._issued_entry(issued, change))
+            if issued.object_id.kind == AUTHORITY:
+                payloads.append(AuthorityEntry(issued.object_id, issued.certificate_der))
+                self.issuers.forget(issued.object_id.name)
+        if payloads:
+            count = sum(isinstance(payload, Issued) for payload in payloads)
+            self._record(payloads, f"issue {_certificates(count)}")
+        yield from outcomes
+
+    def _issued_entry(self, issued: IssuedCertificate, change: Change) -> Issued:
+        return Issued(
+            object_id=issued.object_id,
+            issuer=issued.issuer,
+            serial_number=issued.serial_number,
+            signature=issued.signature,
+            provenance={
+                "reconciledCommit": self.commit,
+                "reasons": [reason.code for reason in change.reasons],
+            },
+        )
+
+    def _reserve(self, prepared: Sequence[PreparedCertificate]) -> None:
+        self.store.reserve(
+            [Reserved(item.reservation) for item in prepared],
+            now=self.settings.now,
+            message=self._message(f"reserve {_certificates(len(prepared))}"),
+        )
+        self._wrote = True
+
+    def _record(self, payloads: Sequence[Payload], what: str) -> None:
+        self.store.record(payloads, now=self.settings.now, message=self._message(what))
+        self._wrote = True
+
+    def _message(self, what: str) -> str:
+        return f"{what}\n\nSource-Commit: {self.commit}\n" if self.commit else f"{what}\n"
+
+    def _failure(self, change: Change, error: PkiAsCodeError) -> Outcome:
+        self._failed = True
+        return Outcome(change, error=error)
+
+    # --- Provenance ------------------------------------------------------------------------------
+
+    def _commits(self, paths: Sequence[str]) -> Mapping[str, str]:
+        known = [path for path in paths if path]
+        if not self.commit or not known:
+            return {}
+        return last_changes(self.workspace.repository, self.commit, known)
+
+    def _commit_of(self, path: str) -> str:
+        return self._commits([path]).get(path, self.commit)
+
+    def _newest(self, commits: Mapping[str, str], change: IssueCertificate) -> str:
+        """Return the commit that asked: of the manifest's and its CSR's last change the later."""
+        ids = {commits[path] for path in (change.path, change.csr_path) if path in commits}
+        if len(ids) > 1:
+            first, second = sorted(ids)
+            older = self.workspace.repository.is_ancestor(first, second)
+            return second if older else first
+        return ids.pop() if ids else self.commit
+
+
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, BATCH)):
+        yield batch
+
+
+def _certificates(count: int) -> str:
+    return f"{count} certificate{'' if count == 1 else 's'}"

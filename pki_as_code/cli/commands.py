@@ -1,0 +1,36 @@
+"""Every command, in the order in which `--help` lists them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """Where a command lives, and what it does in one line; a test compares it with its help."""
+
+    module: str
+    help: str
+
+
+DECLARATIVE = {
+    "init": Entry("init", "Make a repository that works at once."),
+    "new": Entry("new", "Write a manifest, to be committed by you."),
+    "validate": Entry("validate", "Check manifests; needs neither store nor key."),
+    "plan": Entry("plan", "Show what reconcile would do; needs no key."),
+    "reconcile": Entry("reconcile", "Do what the manifests ask for."),
+    "status": Entry("status", "Tell whether store and manifests agree, and what is due."),
+    "explain": Entry("explain", "Explain a finding's code, or a field of a manifest."),
+    "schema": Entry("schema", "Print the JSON Schema of manifests."),
+    "store": Entry("store", "Check or rebuild the record of what was issued."),
+    "demo": Entry("demo", "Act the whole story in a repository of its own."),
+}
+IMPERATIVE = {
+    "init_ca": Entry("init_ca", "Make a certification authority."),
+    "list_cas": Entry("list_cas", "List the certification authorities."),
+    "sign_cert": Entry("sign_cert", "Sign a certificate for a CSR."),
+    "revoke_cert": Entry("revoke_cert", "Revoke a certificate."),
+    "list_certs": Entry("list_certs", "List the certificates that were issued."),
+    "view_cert": Entry("view_cert", "Show one certificate."),
+    "dump_cert": Entry("dump_cert", "Write one certificate to a file."),
+}
+COMMANDS: dict[str, Entry] = {**DECLARATIVE, **IMPERATIVE}

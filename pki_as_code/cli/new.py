@@ -1,0 +1,79 @@
+"""`pkictl new`: a manifest, for you to commit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pki_as_code.cli.console import Console
+from pki_as_code.cli.options import option
+
+
+@click.group(help="Write a manifest, to be committed by you.")
+def command() -> None:
+    pass
+
+
+@command.command(help="Write the manifest of a certificate, with the names its CSR asks for.")
+@click.argument("name")
+@option(
+    "--csr", "csr_file", metavar="FILE", required=True, help="The CSR, PEM or DER; - for stdin."
+)
+@option("--namespace", metavar="NS", help="The namespace it goes to (default: default).")
+@option("--alt", metavar="NAME", multiple=True, help="A name of the certificate, instead of those "
+        "in the CSR. May be repeated.")  # fmt: skip
+@option("--profile", metavar="NAME", help="The profile (default: what namespace and project say).")
+@option("--issuer", metavar="NAME", help="The authority (default: what namespace and project say).")
+@click.pass_obj
+def certificate(
+    console: Console,
+    /,
+    name: str,
+    csr_file: str,
+    namespace: str | None,
+    alt: tuple[str, ...],
+    profile: str | None,
+    issuer: str | None,
+) -> int:
+    from pki_as_code.apply.submit import write_files
+    from pki_as_code.authoring.certificates import (
+        CertificateWishes,
+        names_in_csr,
+        write_certificate_manifest,
+    )
+    from pki_as_code.cli.csr_input import read_csr
+    from pki_as_code.errors import InvalidValueError
+    from pki_as_code.manifests.certificate import Certificate
+    from pki_as_code.model import CERTIFICATE, DEFAULT_NAMESPACE, ObjectId
+    from pki_as_code.workspace import load_repository
+    from pki_as_code.workspace.validation import check_overlay
+
+    csr = read_csr(csr_file)
+    repository, _, tree, loaded = load_repository(console.directory, None)
+    owner, _, short = name.rpartition("/")
+    object_id = ObjectId(CERTIFICATE, owner or namespace or DEFAULT_NAMESPACE, short)
+    if object_id in loaded.manifests.of(Certificate):
+        raise InvalidValueError(
+            f"there is a certificate called {object_id.path} already",
+            help="edit its manifest, or give the new one another name",
+            code="manifest.exists",
+        )
+    subject, names = names_in_csr(csr)
+    wishes = CertificateWishes(
+        csr=csr,
+        name=name,
+        namespace=namespace,
+        subject=None if alt else subject,
+        subject_alt_names=alt or names,
+        issuer=issuer,
+        profile=profile,
+    )
+    written = write_certificate_manifest(loaded.manifests, wishes, tree.read)
+    check_overlay(tree, written.files, console.now())
+    write_files(repository, written.files)
+    for path in sorted(written.files):
+        console.note(f"wrote {path}")
+    paths = " ".join(str(Path(path)) for path in sorted(written.files))
+    console.next_step(f"git add {paths} && git commit, then pkictl plan")
+    return 0

@@ -1,0 +1,49 @@
+"""`pkictl plan`: what reconcile would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pki_as_code.cli.console import Console
+from pki_as_code.cli.options import option, output_option
+
+
+@click.command(help="Show what reconcile would do; needs no key.")
+@option("--ref", metavar="REV", help="A revision instead of the working tree.")
+@option("--full", is_flag=True, help="Look at everything, not only at what changed.")
+@option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+        help="Also write the plan, as JSON, to FILE.")  # fmt: skip
+@option("--detailed-exitcode", is_flag=True, help="Leave with 2 when there are changes.")
+@output_option("text", "json", "yaml")
+@click.pass_obj
+def command(
+    console: Console,
+    /,
+    ref: str | None,
+    full: bool,
+    out: Path | None,
+    detailed_exitcode: bool,
+    output: str,
+) -> int:
+    from pki_as_code.cli.session import reading
+    from pki_as_code.durable import write_file_atomically
+    from pki_as_code.errors import EXIT_CHANGES_PENDING, EXIT_UNSAFE
+    from pki_as_code.formats import PLAN_FORMATS, format_plan, format_plan_json
+
+    del full  # every plan looks at everything
+    with reading(console, ref) as workspace:
+        plan = workspace.plan(console.now())
+    if output == "text":
+        console.write(format_plan(plan, color=console.color))
+    else:
+        console.write(PLAN_FORMATS[output](plan))
+    if out is not None:
+        write_file_atomically(out, format_plan_json(plan).encode())
+    if plan.refused:
+        return EXIT_UNSAFE
+    if plan.changes:
+        console.next_step("pkictl reconcile" if ref else "git commit, then pkictl reconcile")
+        return EXIT_CHANGES_PENDING if detailed_exitcode else 0
+    return 0

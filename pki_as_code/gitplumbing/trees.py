@@ -1,0 +1,144 @@
+"""The files of a commit, read as blobs: nothing is checked out and no link is followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final, Self
+
+from pki_as_code.errors import InvalidValueError, NotFoundError
+from pki_as_code.escape import quoted
+from pki_as_code.gitplumbing.blobs import BlobReader
+from pki_as_code.gitplumbing.repository import GitRepository, object_id
+
+MAX_FILE_SIZE: Final = 1 << 20
+"""Bytes of one file that are read; a manifest or a CSR has a few thousand."""
+
+REGULAR_MODES: Final = frozenset({"100644", "100755"})
+_SYMLINK: Final = "120000"
+_SUBMODULE: Final = "160000"
+_SHORT_ID: Final = 7
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """
+    One file of a commit.
+
+    `mode` is git's, in octal. `size` is in bytes; 0 for a submodule, and where not asked for.
+    """
+
+    path: str
+    mode: str
+    size: int
+    blob_id: str
+
+
+def list_tree(
+    repository: GitRepository, commit: str, *prefixes: str, sizes: bool = True
+) -> Iterator[TreeEntry]:
+    """
+    Stream the files of a commit in the order of their paths, or those below `prefixes`.
+
+    Without `sizes` no blob is looked at, which is several times as fast.
+    """
+    long = ["-l"] if sizes else []
+    records = repository.stream(
+        "ls-tree", "-r", "-z", *long, "--full-tree", object_id(commit), "--", *prefixes
+    )
+    for record in records:
+        header, _, path = record.partition(b"\t")
+        mode, _, blob_id, *size = header.decode("ascii").split()
+        name = path.decode("utf-8", "surrogateescape")
+        yield TreeEntry(name, mode, int(size[0]) if size and size[0] != "-" else 0, blob_id)
+
+
+class RevisionTree:
+    """
+    The files of one commit. Close it after use, or use it in a `with`.
+
+    Only regular files are read. Links and submodules are listed, so that their presence can be
+    reported, and refused by `read`.
+    """
+
+    def __init__(
+        self, repository: GitRepository, commit: str, *, max_file_size: int = MAX_FILE_SIZE
+    ) -> None:
+        self.commit = object_id(commit)
+        self.max_file_size = max_file_size
+        self._repository = repository
+        self._blobs = BlobReader(repository)
+        self._entries: dict[str, TreeEntry] = {}
+
+    @property
+    def description(self) -> str:
+        """The short id of the commit."""
+        return self.commit[:_SHORT_ID]
+
+    def files(self, prefix: str = "") -> Iterator[TreeEntry]:
+        """Stream every file, or those below `prefix`, in the order of their paths."""
+        prefixes = [prefix] if prefix else []
+        for entry in list_tree(self._repository, self.commit, *prefixes):
+            self._entries[entry.path] = entry
+            yield entry
+
+    def read(self, path: str) -> bytes:
+        """
+        Return the content of a regular file.
+
+        Raises `NotFoundError` (`path.not_found`), or `InvalidValueError`: `path.outside` for an
+        absolute path or one with `..`, `path.symlink`, `path.submodule`, `path.too_large`.
+        """
+        entry = self._entries.get(path) or self._find(path)
+        check_regular(entry)
+        if entry.size > self.max_file_size:
+            raise InvalidValueError(
+                f"{quoted(path)} has {entry.size} bytes, over the limit of {self.max_file_size}",
+                help="a manifest or a CSR has a few thousand bytes; remove the file",
+                code="path.too_large",
+            )
+        return self._blobs.read(entry.blob_id, limit=self.max_file_size)
+
+    def close(self) -> None:
+        self._blobs.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _find(self, path: str) -> TreeEntry:
+        parts = path.split("/")
+        if (
+            PurePosixPath(path).is_absolute()
+            or "\x00" in path
+            or not {"", ".", ".."}.isdisjoint(parts)
+        ):
+            raise InvalidValueError(
+                f"{quoted(path)} is not a path inside the repository",
+                help="name a file below the repository's root, without `..`",
+                code="path.outside",
+            )
+        for entry in list_tree(self._repository, self.commit, path):
+            if entry.path == path:
+                self._entries[path] = entry
+                return entry
+        raise NotFoundError(
+            f"{self.description} has no file {quoted(path)}",
+            help="see that the file is committed",
+            code="path.not_found",
+        )
+
+
+def check_regular(entry: TreeEntry) -> None:
+    """Raise `InvalidValueError` unless the entry is a regular file."""
+    if entry.mode in REGULAR_MODES:
+        return
+    what = {_SYMLINK: "symlink", _SUBMODULE: "submodule"}.get(entry.mode, "special")
+    raise InvalidValueError(
+        f"{quoted(entry.path)} is a {what}, not a regular file",
+        help="commit the file itself",
+        code=f"path.{what}",
+    )

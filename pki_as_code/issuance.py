@@ -1,0 +1,253 @@
+"""
+The only module that signs.
+
+    prepare_certificate   request -> TBSCertificate, linted -> PreparedCertificate
+    (the caller reserves it in the store: durable before the key is touched)
+    sign_certificate      signs the prepared bytes and nothing else, verifies -> IssuedCertificate
+
+A `PreparedCertificate` can only be made here, and signs once. What an earlier run reserved and did
+not get to record comes back through `prepare_reserved`, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from pki_as_code.errors import InvalidValueError, IssuanceError, KeyBackendError
+from pki_as_code.model import (
+    CertificateRequest,
+    IssuedCertificate,
+    Reason,
+    Reservation,
+    Severity,
+)
+from pki_as_code.pkix.algorithms import SignatureAlgorithm, signature_algorithm
+from pki_as_code.pkix.certificate import assemble_certificate, load_draft, subject_name_der
+from pki_as_code.pkix.drafts import certificate_findings, make_draft
+from pki_as_code.pkix.serial_numbers import format_serial_number, random_serial_number
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+
+_MADE_HERE = object()
+"""Passed to `PreparedCertificate` by this module only."""
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """An authority ready to sign: its key, which fits its certificate, and the chain above it."""
+
+    name: str
+    key: CertificateIssuerPrivateKeyTypes = field(repr=False)
+    chain: tuple[x509.Certificate, ...]
+    """Its own certificate first, its root last; empty while a root has no certificate yet."""
+
+    @property
+    def certificate(self) -> x509.Certificate | None:
+        return self.chain[0] if self.chain else None
+
+
+class PreparedCertificate:
+    """
+    Linted bytes, waiting to be reserved and then signed once.
+
+    Only `prepare_certificate` and `prepare_reserved` make one; only `sign_certificate` takes it.
+    """
+
+    __slots__ = ("_spent", "algorithm", "reservation")
+
+    def __init__(
+        self, reservation: Reservation, algorithm: SignatureAlgorithm, made_here: object
+    ) -> None:
+        if made_here is not _MADE_HERE:
+            raise TypeError("a PreparedCertificate is made by issuance.prepare_certificate")
+        self.reservation = reservation
+        self.algorithm = algorithm
+        self._spent = False
+
+    def spend(self) -> None:
+        """Mark it as used. Raises `IssuanceError` when it already was."""
+        if self._spent:
+            raise IssuanceError(
+                f"{self.reservation.object_id.path} was signed already", code="issuance.spent"
+            )
+        self._spent = True
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Why and for whom a certificate is issued; goes into the reservation."""
+
+    reason: Reason
+    replaces: int | None
+    commit: str
+    path: str
+    deletion_policy: str
+
+
+def open_issuer(
+    name: str,
+    key: CertificateIssuerPrivateKeyTypes,
+    chain: Sequence[x509.Certificate],
+) -> Issuer:
+    """
+    Return the authority ready to sign.
+
+    Raises:
+        KeyBackendError: the key is not the one in the authority's certificate.
+    """
+    if chain and public_key_der(key) != _public_der(chain[0].public_key()):
+        raise KeyBackendError(
+            f"the private key of authority {name} is not the one in its certificate",
+            help="put the right key back, or correct key.uri",
+            code="key.mismatch",
+        )
+    return Issuer(name, key, tuple(chain))
+
+
+def public_key_der(key: CertificateIssuerPrivateKeyTypes) -> bytes:
+    """Return the SubjectPublicKeyInfo that belongs to a private key."""
+    return _public_der(key.public_key())
+
+
+def prepare_certificate(
+    request: CertificateRequest, issuer: Issuer, origin: Origin, now: datetime
+) -> PreparedCertificate:
+    """
+    Build and lint what would be signed.
+
+    1. Draw a serial number, build the TBSCertificate.
+    2. Lint it, and check it against the issuer's chain.
+
+    Raises:
+        IssuanceError: `findings` has every error found. Nothing was reserved.
+    """
+    try:
+        tbs_certificate = make_draft(
+            request, issuer.chain, serial_number=random_serial_number(), now=now
+        )
+    except InvalidValueError as error:
+        raise IssuanceError(
+            error.message, help=error.help, code=error.code, findings=(error.finding(),)
+        ) from None
+    draft = load_draft(tbs_certificate)
+    _check_lint(request.object_id.path, draft, issuer)
+    reservation = Reservation(
+        object_id=request.object_id,
+        issuer=issuer.name,
+        serial_number=draft.serial_number,
+        tbs_certificate=tbs_certificate,
+        request=request.to_json(),
+        request_digest=request.digest,
+        intent=dict(request.intent),
+        reason=origin.reason.code,
+        replaces=origin.replaces,
+        commit=origin.commit,
+        path=origin.path,
+        deletion_policy=origin.deletion_policy,
+    )
+    return PreparedCertificate(reservation, _algorithm(request, issuer), _MADE_HERE)
+
+
+def prepare_reserved(reservation: Reservation, issuer: Issuer) -> PreparedCertificate:
+    """
+    Take up what an earlier run reserved: the same bytes, whatever the manifest says by now.
+
+    The serial number may already stand on a signature that nobody recorded; only the stored bytes
+    may ever carry it.
+
+    Raises:
+        IssuanceError: the stored bytes are not for this issuer, or no longer pass.
+    """
+    draft = load_draft(reservation.tbs_certificate)
+    expected = subject_name_der(issuer.certificate) if issuer.certificate else None
+    if draft.serial_number != reservation.serial_number or (
+        expected is not None and draft.issuer.public_bytes() != expected
+    ):
+        raise IssuanceError(
+            f"the reservation {format_serial_number(reservation.serial_number)} is not one of "
+            f"{issuer.name}",
+            help="`pkictl store verify` says what is wrong with the store",
+            code="issuance.reservation_unfit",
+        )
+    algorithm = signature_algorithm(issuer.key.public_key(), _hash_name(reservation.request))
+    return PreparedCertificate(reservation, algorithm, _MADE_HERE)
+
+
+def sign_certificate(prepared: PreparedCertificate, issuer: Issuer) -> IssuedCertificate:
+    """
+    Sign exactly the prepared bytes. They must be in the store by now.
+
+    1. Sign.
+    2. Verify the signature with the authority's public key, not with the private key's idea of it.
+    3. Parse the result back and compare the signed part with what was prepared.
+
+    Raises:
+        IssuanceError: the signature does not verify (a broken token or key service).
+    """
+    prepared.spend()
+    reservation, algorithm = prepared.reservation, prepared.algorithm
+    tbs_certificate = reservation.tbs_certificate
+    arguments = algorithm.sign_arguments(issuer.key.public_key())
+    signature = issuer.key.sign(tbs_certificate, *arguments)
+    public_key = issuer.certificate.public_key() if issuer.certificate else issuer.key.public_key()
+    try:
+        algorithm.verify_signature(public_key, signature, tbs_certificate)
+    except InvalidSignature:
+        raise IssuanceError(
+            f"the key of {issuer.name} gave a signature that does not verify; it was thrown away",
+            help="check the key backend; the reservation stays and the next run signs it",
+            code="issuance.signature_invalid",
+        ) from None
+    der = assemble_certificate(tbs_certificate, signature)
+    certificate = x509.load_der_x509_certificate(der)
+    if certificate.tbs_certificate_bytes != tbs_certificate:
+        raise IssuanceError(
+            f"{reservation.object_id.path}: signed bytes differ from the reserved ones",
+            code="issuance.bytes_differ",
+        )
+    return IssuedCertificate(
+        object_id=reservation.object_id,
+        issuer=issuer.name,
+        serial_number=certificate.serial_number,
+        certificate_der=der,
+        signature=signature,
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+    )
+
+
+def _check_lint(path: str, draft: x509.Certificate, issuer: Issuer) -> None:
+    errors = [
+        finding
+        for finding in certificate_findings(draft, issuer.chain)
+        if finding.severity is Severity.ERROR
+    ]
+    if errors:
+        raise IssuanceError(
+            f"{path} is not signed: {'; '.join(finding.message for finding in errors)}",
+            help=errors[0].help,
+            code=errors[0].code,
+            findings=errors,
+        )
+
+
+def _algorithm(request: CertificateRequest, issuer: Issuer) -> SignatureAlgorithm:
+    return signature_algorithm(issuer.key.public_key(), request.hash_algorithm)
+
+
+def _hash_name(request: object) -> str | None:
+    found = request.get("hashAlgorithm") if isinstance(request, dict) else None
+    return str(found) if found else None
+
+
+def _public_der(public_key: object) -> bytes:
+    der: bytes = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[attr-defined]
+    return der

@@ -1,0 +1,53 @@
+"""What a plan is made of, beside the manifests: what the store knows, and what is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pki_as_code.model import (
+    CertificateRecord,
+    Change,
+    Finding,
+    ObjectId,
+    Observed,
+    Refusal,
+    Reservation,
+)
+
+Item = Change | Refusal | Finding | None
+"""What planning one object gives; None when it is as it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the store knows, as far as this plan needs it."""
+
+    objects: Mapping[ObjectId, Observed] = field(default_factory=dict)
+    live: Collection[ObjectId] = ()
+    """Objects that have a certificate and were not retired."""
+
+    reservations: tuple[Reservation, ...] = ()
+    revocation_targets: Mapping[ObjectId, tuple[CertificateRecord, ...]] = field(
+        default_factory=dict
+    )
+    """The certificates each Revocation names."""
+
+    authorities: Mapping[str, bytes] = field(default_factory=dict)
+    """Certificates (DER) of the authorities that have one."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFrame:
+    """What a plan says of itself."""
+
+    commit: str
+    base: str
+    store: str
+    now: datetime
+    only: frozenset[ObjectId] = frozenset()
+    """Nothing but these; everything when empty."""
+
+    def wants(self, object_id: ObjectId) -> bool:
+        return not self.only or object_id in self.only

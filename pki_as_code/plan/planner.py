@@ -1,0 +1,182 @@
+"""
+Desired minus observed.
+
+    make_plan: reservations to finish, authorities, certificates, revocations, what was removed
+
+Each section is a generator of changes or refusals for one kind of object; the result is sorted, so
+that equal inputs give equal plans, and nothing here knows more than it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from pki_as_code.model import (
+    AUTHORITY,
+    Action,
+    CertificateRecord,
+    Finding,
+    FinishReservation,
+    IssueCertificate,
+    Plan,
+    Reason,
+    Refusal,
+    Severity,
+)
+from pki_as_code.plan.adoption import adopt_authority
+from pki_as_code.plan.authorities import (
+    Authority,
+    authority_intent,
+    parents_first,
+    resolve_authority,
+)
+from pki_as_code.plan.observation import Item, Observation, PlanFrame
+from pki_as_code.plan.removals import plan_removed
+from pki_as_code.plan.requests import ResolvedCertificate
+from pki_as_code.plan.revocations import plan_revocations
+from pki_as_code.plan.triggers import Candidate, bars_reissue, changed_fields, find_reasons
+from pki_as_code.plan.validate import Desired
+
+
+def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> Plan:
+    """
+    Decide what to do.
+
+    1. Finish what a run that died had reserved; such objects are planned again afterwards.
+    2. Authorities, parents first.
+    3. Certificates, by the triggers.
+    4. Revocations and lifted holds.
+    5. What is in the store and no longer in the repository.
+    """
+    reserved = {r.object_id for r in observation.reservations}
+    issued: list[Item] = [
+        _plan_authority(authority, desired, observation)
+        for authority in parents_first(desired.manifests)
+        if frame.wants(authority.object_id) and authority.object_id not in reserved
+    ]
+    issued += [
+        _plan_certificate(resolved, observation, frame.now)
+        for resolved in desired.certificates
+        if frame.wants(resolved.loaded.object_id) and resolved.loaded.object_id not in reserved
+    ]
+    items: list[Item] = [
+        *_finish_reservations(observation, frame),
+        *issued,
+        *plan_revocations(desired, observation, frame),
+        *plan_removed(desired, observation, frame, reserved),
+    ]
+    return Plan(
+        changes=tuple(
+            item for item in items if item is not None and not isinstance(item, Refusal | Finding)
+        ),
+        refused=tuple(item for item in items if isinstance(item, Refusal)),
+        findings=tuple(item for item in items if isinstance(item, Finding)),
+        unchanged=sum(item is None or isinstance(item, Finding) for item in issued),
+        commit=frame.commit,
+        base=frame.base,
+        store=frame.store,
+        planned_at=frame.now,
+    )
+
+
+# --- 1. Reservations -----------------------------------------------------------------------------
+
+
+def _finish_reservations(observation: Observation, frame: PlanFrame) -> Iterator[Item]:
+    reason = Reason("ReservationOpen", "an earlier run reserved it and did not get to record it")
+    for reservation in sorted(
+        observation.reservations, key=lambda r: (r.object_id.kind != AUTHORITY, r.object_id)
+    ):
+        if frame.wants(reservation.object_id):
+            yield FinishReservation(reservation, (reason,))
+
+
+# --- 2. Authorities ------------------------------------------------------------------------------
+
+
+def _plan_authority(authority: Authority, desired: Desired, observation: Observation) -> Item:
+    spec = authority.manifest.spec
+    observed = observation.objects.get(authority.object_id)
+    if spec.certificate:
+        return adopt_authority(authority, observation.authorities)
+    current = observed.current if observed and not observed.retired else None
+    if current is not None:
+        return _check_unchanged(authority, current)
+    if spec.mode == "offline":
+        return Refusal(
+            authority.object_id,
+            Reason("AuthorityOffline", "it is offline and has no certificate yet"),
+            authority.source("spec", "mode"),
+            help="sign it where its key is, and put the certificate under spec.certificate",
+        )
+    return IssueCertificate(
+        request=resolve_authority(authority, desired.manifests),
+        action=Action.ISSUE,
+        reasons=(Reason("DoesNotExist", "the authority has no certificate yet"),),
+        source=authority.source("spec"),
+        path=authority.path,
+    )
+
+
+def _check_unchanged(authority: Authority, current: CertificateRecord) -> Refusal | None:
+    """An authority's certificate is not changed in place: what it signed would hang in the air."""
+    intent = authority_intent(authority)
+    changed = changed_fields(dict(current.intent), intent) if current.intent else {}
+    if not changed:
+        return None
+    field_name = next(iter(changed))
+    return Refusal(
+        authority.object_id,
+        Reason("AuthorityChanged", f"{', '.join(changed)} cannot be changed once it was issued"),
+        authority.source("spec", {"keyType": "key"}.get(field_name, field_name)),
+        help="undo the change, or make a new authority beside it and let this one retire "
+        "(usages: [crl, ocsp])",
+    )
+
+
+# --- 3. Certificates -----------------------------------------------------------------------------
+
+
+def _plan_certificate(
+    resolved: ResolvedCertificate, observation: Observation, now: datetime
+) -> Item:
+    request, loaded = resolved.request, resolved.loaded
+    if request is None:
+        return None  # adopted without a CSR, or not resolvable, which is reported elsewhere
+    observed = observation.objects.get(request.object_id)
+    current = observed.current if observed and not observed.retired else None
+    renewal_time = _renewal_time(current, resolved.renew_before)
+    candidate = Candidate(request, observed, renewal_time, now)
+    if current is not None and bars_reissue(current.revocation, candidate):
+        return Finding(
+            "certificate.revoked",
+            f"{request.object_id.path} is revoked ({current.revocation.reason}) "  # type: ignore[union-attr]
+            "and not issued again with the same key",
+            loaded.csr_source,
+            Severity.WARNING,
+            help="make a new key and CSR, or remove the manifest",
+        )
+    action, reasons = find_reasons(candidate)
+    if action is None:
+        return None
+    return IssueCertificate(
+        request=request,
+        action=action,
+        reasons=reasons,
+        source=loaded.source("spec"),
+        replaces=current,
+        deletion_policy=resolved.deletion_policy,
+        path=loaded.path,
+        csr_path=loaded.csr_path,
+    )
+
+
+def _renewal_time(
+    current: CertificateRecord | None, renew_before: timedelta | None
+) -> datetime | None:
+    if current is None or renew_before is None:
+        return None
+    # A window as long as the certificate lives would renew it in every run.
+    longest = (current.not_after - current.not_before) * 9 / 10
+    return current.not_after - min(renew_before, longest)

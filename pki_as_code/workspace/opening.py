@@ -1,0 +1,65 @@
+"""From a directory and a revision to a workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pki_as_code.errors import RepositoryError
+from pki_as_code.gitplumbing import GitRepository, RevisionTree
+from pki_as_code.manifests.load import LoadResult, load_manifests
+from pki_as_code.manifests.tree import Tree, WorkingTree
+from pki_as_code.stores import open_store
+from pki_as_code.workspace.view import Workspace
+
+DEFAULT_STORE = "git:pki-issued"
+
+
+def load_repository(
+    start: Path, ref: str | None, *, second_gate: bool = False
+) -> tuple[GitRepository, str, Tree, LoadResult]:
+    """
+    Load the manifests of a revision, or of the working tree when `ref` is None.
+
+    Returns the repository, the commit id (empty for the working tree), the files, and what was
+    loaded from them.
+    """
+    repository = GitRepository.discover(start)
+    if ref is None:
+        if repository.bare:
+            raise RepositoryError(
+                "this is a bare repository, it has no working tree",
+                help="name a revision: --ref main",
+                code="git.bare",
+            )
+        tree: Tree = WorkingTree(repository.root)
+        commit = ""
+    else:
+        commit = repository.resolve_revision(ref)
+        tree = RevisionTree(repository, commit)
+    return repository, commit, tree, load_manifests(tree, second_gate=second_gate)
+
+
+def store_uri(loaded: LoadResult, override: str | None) -> str:
+    """Return which store is meant: the option or `PKI_STORE`, else pki.yaml's, else the default."""
+    project = loaded.manifests.project
+    configured = project.manifest.spec.store if project else None
+    return override or configured or DEFAULT_STORE
+
+
+def open_workspace(
+    start: Path,
+    *,
+    ref: str | None,
+    store: str | None = None,
+    read_only: bool = True,
+    push: bool = True,
+) -> Workspace:
+    """
+    Load the manifests and open the store.
+
+    Errors in the manifests are kept in `loaded`; `plan` raises them, all at once.
+    """
+    repository, commit, tree, loaded = load_repository(start, ref)
+    uri = store_uri(loaded, store)
+    opened = open_store(uri, repository, root=repository.root, push=push, read_only=read_only)
+    return Workspace(repository, commit, tree, loaded, opened)

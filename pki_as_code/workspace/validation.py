@@ -1,0 +1,70 @@
+"""Checks without a store: of a revision, of the working tree, of files that are to be written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from pki_as_code.errors import RepositoryError
+from pki_as_code.manifests.load import load_manifests
+from pki_as_code.manifests.overlay import OverlayTree
+from pki_as_code.manifests.tree import Tree
+from pki_as_code.model import Finding
+from pki_as_code.plan.validate import resolve_all, validate_manifests
+from pki_as_code.workspace.opening import load_repository
+from pki_as_code.workspace.view import check_findings, committed_keys
+
+
+def validate_repository(
+    start: Path, ref: str | None, paths: Collection[str], now: datetime
+) -> tuple[list[Finding], int]:
+    """
+    Check the manifests, without a store; returns the findings and how many files were looked at.
+
+    With `paths` (files or directories below the root, as the shell gives them) only their findings.
+    """
+    repository, commit, tree, loaded = load_repository(start, ref, second_gate=True)
+    desired = resolve_all(loaded.manifests)
+    findings = [
+        *loaded.findings,
+        *committed_keys(repository, commit, loaded.manifests),
+        *validate_manifests(desired, now),
+    ]
+    places = [_below_root(repository.root, start, path) for path in paths]
+    files = [file.path for file in tree.files() if file.path.endswith((".yaml", ".yml"))]
+    if places:
+        files = [path for path in files if _is_in(path, places)]
+        findings = [f for f in findings if f.source is not None and _is_in(f.source.path, places)]
+    return findings, len(files)
+
+
+def _below_root(root: Path, start: Path, path: str) -> str:
+    """Return `path`, which is relative to where the command was started, relative to the root."""
+    absolute = Path(os.path.normpath((start / path).absolute()))
+    try:
+        return absolute.relative_to(root).as_posix()
+    except ValueError:
+        raise RepositoryError(
+            f"{path} is not in the repository {root}",
+            help="name files or directories of the repository",
+            code="path.outside",
+        ) from None
+
+
+def _is_in(path: str, places: Collection[str]) -> bool:
+    return any(place in (".", path) or path.startswith(f"{place}/") for place in places)
+
+
+def check_overlay(tree: Tree, files: Mapping[str, bytes], now: datetime) -> None:
+    """
+    Check what new or changed files would make of a tree.
+
+    Raises:
+        ManifestError: one of those files has an error; errors elsewhere are no reason.
+    """
+    overlay = OverlayTree(tree, files)
+    loaded = load_manifests(overlay)
+    findings = [*loaded.findings, *validate_manifests(resolve_all(loaded.manifests), now)]
+    check_findings([f for f in findings if f.source is None or f.source.path in files])

@@ -1,0 +1,179 @@
+"""The desired and the issued side by side. Reads only; `apply` is where things change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from pki_as_code.errors import ManifestError
+from pki_as_code.gitplumbing import GitRepository, RevisionTree
+from pki_as_code.gitrepo import is_tracked
+from pki_as_code.manifests.authority import CertificateAuthority
+from pki_as_code.manifests.load import Loaded, LoadResult, ManifestSet, load_manifests
+from pki_as_code.manifests.revocation import Revocation
+from pki_as_code.manifests.tree import Tree
+from pki_as_code.model import (
+    CertificateRecord,
+    Finding,
+    IssueCertificate,
+    ObjectId,
+    Plan,
+    Severity,
+)
+from pki_as_code.pkix.serial_numbers import parse_serial_number, serial_number_hex
+from pki_as_code.plan.authorities import committed_key, key_path
+from pki_as_code.plan.observation import Observation, PlanFrame
+from pki_as_code.plan.planner import make_plan
+from pki_as_code.plan.preview import Preview
+from pki_as_code.plan.validate import Desired, resolve_all, validate_manifests
+from pki_as_code.stores.interface import CertificateFilter, Store
+
+DEFAULT_STORE = "git:pki-issued"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One revision (or the working tree) of a repository, and the store of what it issued."""
+
+    repository: GitRepository
+    commit: str
+    """The revision that is looked at; empty for the working tree."""
+
+    tree: Tree
+    loaded: LoadResult
+    store: Store
+
+    @property
+    def root(self) -> Path:
+        return self.repository.root
+
+    def at(self, commit: str) -> Workspace:
+        """Return the same repository and store at another commit."""
+        tree = RevisionTree(self.repository, commit)
+        return replace(self, commit=commit, tree=tree, loaded=load_manifests(tree))
+
+    def plan(self, now: datetime, only: Collection[ObjectId] = ()) -> Plan:
+        """
+        Plan everything, or the objects in `only`.
+
+        Raises:
+            ManifestError: there are errors in the manifests; `findings` has them all.
+            StoreError: the store cannot be read.
+        """
+        desired = resolve_all(self.loaded.manifests)
+        findings = [
+            *self.loaded.findings,
+            *committed_keys(self.repository, self.commit, self.loaded.manifests),
+            *validate_manifests(desired, now, drafts=False),
+        ]
+        check_findings(findings)
+        observation = self.observe(desired)
+        frame = PlanFrame(
+            commit=self.commit,
+            base=self.store.last_reconciled() or "",
+            store=self.store.uri,
+            now=now,
+            only=frozenset(only),
+        )
+        plan = make_plan(desired, observation, frame)
+        problems = self._preview(plan, desired, observation, now)
+        check_findings([*problems, *plan.findings])
+        return plan
+
+    def observe(self, desired: Desired) -> Observation:
+        """Ask the store for what a plan of `desired` needs to know."""
+        manifests = desired.manifests
+        live = tuple(self.store.live_objects())
+        wanted = {*live, *manifests.of(CertificateAuthority)}
+        wanted |= {certificate.loaded.object_id for certificate in desired.certificates}
+        return Observation(
+            objects=self.store.observe(wanted),
+            live=live,
+            reservations=tuple(self.store.open_reservations()),
+            revocation_targets={
+                object_id: self._targets(loaded)
+                for object_id, loaded in manifests.of(Revocation).items()
+            },
+            authorities=self.store.authorities(),
+        )
+
+    def authority_certificates(self) -> Mapping[str, x509.Certificate]:
+        return load_certificates(self.store.authorities())
+
+    def _preview(
+        self, plan: Plan, desired: Desired, observation: Observation, now: datetime
+    ) -> list[Finding]:
+        """Judge what would be signed against the authorities as they really are."""
+        preview = Preview(desired.manifests, load_certificates(observation.authorities), now)
+        resolved = {item.loaded.object_id: item for item in desired.certificates}
+        problems: list[Finding] = []
+        for change in plan.changes:
+            if not isinstance(change, IssueCertificate):
+                continue
+            found = preview.findings(change.request, whole_key_check=True)
+            item = resolved.get(change.object_id)
+            place = item.place_of_names() if item and found else change.source
+            problems += [finding.at(place) for finding in found]
+        return problems
+
+    def _targets(self, loaded: Loaded[Revocation]) -> tuple[CertificateRecord, ...]:
+        """
+        Return the certificates a Revocation names.
+
+        A team's Revocation reaches its own namespace only; one of the administrators any. A
+        Revocation by name has had its effect once it revoked something: what is issued under the
+        same name later is another certificate.
+        """
+        spec, namespace = loaded.manifest.spec, loaded.object_id.namespace
+        if spec.certificate is not None:
+            found = self._by_name(spec.certificate, namespace)
+            done = [r for r in found if _asked_by(r, loaded.object_id)]
+            if done:
+                return tuple(done)
+            current = self.store.observe([r.object_id for r in found[:1]])
+            return tuple(o.current for o in current.values() if o.current is not None)
+        if spec.serial is not None:
+            prefix = serial_number_hex(parse_serial_number(spec.serial))
+            wanted = CertificateFilter(
+                issuer=spec.issuer, serial_prefix=prefix, namespace=namespace or None
+            )
+            return tuple(
+                r for r in self.store.find(wanted) if serial_number_hex(r.serial_number) == prefix
+            )
+        wanted = CertificateFilter(public_key_sha256=spec.spki_sha256, namespace=namespace or None)
+        return tuple(self.store.find(wanted))
+
+    def _by_name(self, text: str, namespace: str) -> list[CertificateRecord]:
+        owner, _, name = text.rpartition("/")
+        if namespace and owner not in {"", namespace}:
+            return []
+        wanted = CertificateFilter(namespace=namespace or owner or "default", name=name)
+        return list(self.store.find(wanted))
+
+
+def _asked_by(record: CertificateRecord, object_id: ObjectId) -> bool:
+    return record.revocation is not None and record.revocation.requested_by == object_id
+
+
+def committed_keys(repository: GitRepository, commit: str, manifests: ManifestSet) -> list[Finding]:
+    """Return a finding for each authority whose key is in the commit, or in the index."""
+    return [
+        committed_key(authority)
+        for authority in manifests.of(CertificateAuthority).values()
+        if (path := key_path(authority)) and is_tracked(repository, path, commit)
+    ]
+
+
+def check_findings(findings: list[Finding]) -> None:
+    """Raise `ManifestError` with all findings when one of them is an error."""
+    errors = sum(finding.severity is Severity.ERROR for finding in findings)
+    if errors:
+        raise ManifestError(f"{errors} errors in the manifests", findings=findings)
+
+
+def load_certificates(authorities: Mapping[str, bytes]) -> dict[str, x509.Certificate]:
+    return {name: x509.load_der_x509_certificate(der) for name, der in authorities.items()}
