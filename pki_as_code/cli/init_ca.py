@@ -52,7 +52,8 @@ def command(console: Console, /, name: str, subject: str, output: str, **given: 
     from pki_as_code.apply.submit import Submission
     from pki_as_code.authoring.manifests import make_manifest, manifest_bytes, object_name
     from pki_as_code.cli.certificate_output import write_certificate
-    from pki_as_code.cli.session import issued_der, writing
+    from pki_as_code.cli.outcomes import issued_der
+    from pki_as_code.cli.session import writing
     from pki_as_code.cli.submission import How, carry_out
     from pki_as_code.errors import InvalidValueError
     from pki_as_code.manifests.authority import CertificateAuthority

@@ -35,7 +35,8 @@ def command(
     from pki_as_code.apply.issuers import Issuers
     from pki_as_code.apply.reconcile import reconcile
     from pki_as_code.apply.run import Settings
-    from pki_as_code.cli.session import note_uncommitted, reading, show_outcomes, writing
+    from pki_as_code.cli.outcomes import show_outcomes
+    from pki_as_code.cli.session import note_uncommitted, reading, writing
     from pki_as_code.formats import format_plan
     from pki_as_code.model import Plan
 

@@ -15,7 +15,7 @@ from pki_as_code.apply.submit import (
     write_files,
 )
 from pki_as_code.cli.console import Console, EnvironmentSecrets
-from pki_as_code.cli.session import raise_first
+from pki_as_code.cli.outcomes import raise_first
 from pki_as_code.formats import format_plan
 from pki_as_code.formats.plan import abbreviate
 from pki_as_code.model import Plan

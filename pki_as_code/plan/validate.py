@@ -1,12 +1,12 @@
 """
 Checks across manifests, without a store: references, circles, what would be signed.
 
-CHECKS is the list; each takes the context and yields findings, all of them are reported.
+CHECKS and `references.REFERENCE_CHECKS` are the lists; all findings of all checks are reported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,20 +16,15 @@ from pki_as_code.errors import InvalidValueError
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import ManifestSet
-from pki_as_code.manifests.namespace import Namespace
-from pki_as_code.manifests.revocation import Revocation
-from pki_as_code.manifests.watcher import Watcher
-from pki_as_code.model import AUTHORITY, Finding, ObjectId, Severity
+from pki_as_code.model import Finding, ObjectId, Severity
 from pki_as_code.pkix.names import format_name
 from pki_as_code.plan.authorities import (
-    authority_id,
     cycle_findings,
-    find_authority,
     parents_first,
     resolve_authority,
 )
-from pki_as_code.plan.defaults import dangling
 from pki_as_code.plan.preview import Preview
+from pki_as_code.plan.references import REFERENCE_CHECKS
 from pki_as_code.plan.requests import ResolvedCertificate, resolve_request
 
 
@@ -78,7 +73,10 @@ def validate_manifests(desired: Desired, now: datetime, *, drafts: bool = True) 
     preview = Preview(desired.manifests, _given_certificates(desired.manifests), now)
     context = Context(desired, preview)
     checks = (*CHECKS, *DRAFT_CHECKS) if drafts else CHECKS
-    findings = [finding for check in checks for finding in check(context)]
+    findings = [
+        finding for reference in REFERENCE_CHECKS for finding in reference(desired.manifests)
+    ]
+    findings += [finding for check in checks for finding in check(context)]
     return sorted(
         dict.fromkeys(findings),
         key=lambda f: (str(f.source.path) if f.source else "", f.source.line if f.source else 0),
@@ -99,79 +97,6 @@ def _given_certificates(manifests: ManifestSet) -> dict[str, x509.Certificate]:
 
 
 # --- Checks --------------------------------------------------------------------------------------
-
-
-def a_project_exists(context: Context) -> Iterator[Finding]:
-    manifests = context.manifests
-    if manifests.project is None and not manifests.is_unreadable("Project", "", None):
-        yield Finding(
-            "project.missing",
-            "there is no pki.yaml (kind Project) at the root of the repository",
-            help="`pkictl init` writes one",
-        )
-
-
-def parents_exist(context: Context) -> Iterator[Finding]:
-    authorities = context.manifests.of(CertificateAuthority)
-    for authority in authorities.values():
-        parent = authority.manifest.spec.parent
-        if parent is None or authority_id(parent) in authorities:
-            continue
-        if not context.manifests.is_unreadable(AUTHORITY, "", parent):
-            names = [object_id.name for object_id in authorities]
-            finding = dangling("parent", AUTHORITY, parent, names)
-            yield finding.at(authority.source("spec", "parent"))
-
-
-def authorities_form_trees(context: Context) -> Iterator[Finding]:
-    yield from cycle_findings(context.manifests)
-
-
-def default_references_exist(context: Context) -> Iterator[Finding]:
-    """Defaults of the project and of namespaces, also where no certificate uses them yet."""
-    manifests = context.manifests
-    holders = [*manifests.of(Namespace).values()]
-    if manifests.project is not None:
-        holders.append(manifests.project)  # type: ignore[arg-type]
-    authorities = [object_id.name for object_id in manifests.of(CertificateAuthority)]
-    for holder in holders:
-        defaults = holder.manifest.spec.defaults
-        if defaults is None:
-            continue
-        wanted = defaults.issuer
-        if wanted and not _is_known(manifests, AUTHORITY, wanted, authorities):
-            finding = dangling("issuer", AUTHORITY, wanted, authorities)
-            yield finding.at(holder.source("spec", "defaults", "issuer"))
-        wanted = defaults.profile
-        if wanted and not _is_known(manifests, "Profile", wanted, manifests.profile_names()):
-            finding = dangling("profile", "Profile", wanted, manifests.profile_names())
-            yield finding.at(holder.source("spec", "defaults", "profile"))
-
-
-def _is_known(manifests: ManifestSet, kind: str, name: str, known: Collection[str]) -> bool:
-    """Tell whether there is one, or a file that could not be read holds it."""
-    return name in known or manifests.is_unreadable(kind, "", name)
-
-
-def revocations_name_something(context: Context) -> Iterator[Finding]:
-    manifests = context.manifests
-    for revocation in manifests.of(Revocation).values():
-        spec = revocation.manifest.spec
-        if spec.issuer and find_authority(manifests, spec.issuer) is None:
-            names = [object_id.name for object_id in manifests.of(CertificateAuthority)]
-            finding = dangling("issuer", AUTHORITY, spec.issuer, names)
-            yield finding.at(revocation.source("spec", "issuer"))
-
-
-def watchers_name_something(context: Context) -> Iterator[Finding]:
-    manifests = context.manifests
-    names = [object_id.name for object_id in manifests.of(CertificateAuthority)]
-    for watcher in manifests.of(Watcher).values():
-        selector = watcher.manifest.spec.selector
-        for position, issuer in enumerate(selector.issuers):
-            if find_authority(manifests, issuer) is None:
-                finding = dangling("issuers", AUTHORITY, issuer, names)
-                yield finding.at(watcher.source("spec", "selector", "issuers", position))
 
 
 def given_certificates_fit(context: Context) -> Iterator[Finding]:
@@ -243,12 +168,6 @@ def keys_are_not_shared(context: Context) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (
-    a_project_exists,
-    parents_exist,
-    authorities_form_trees,
-    default_references_exist,
-    revocations_name_something,
-    watchers_name_something,
     given_certificates_fit,
     certificates_are_complete,
     keys_are_not_shared,

@@ -182,7 +182,6 @@ KEY = explanations(
         "rsa_too_large": "The RSA key is larger than any client needs, and slow for all.",
         "rsa_too_small": "The RSA key is smaller than 2048 bits and can be broken.",
         "small_order": "The public key is a point for which anybody can make signatures.",
-        "unsupported": "The key is of a type that cannot be used here.",
         "unsupported_curve": "The curve of the key is not one that is signed here.",
         "wrong_size": "The public key has not the length that its type has.",
     },

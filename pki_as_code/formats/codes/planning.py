@@ -26,6 +26,7 @@ AUTHORITY = explanations(
         "empty_constraints": "nameConstraints of an authority constrain nothing.",
         "exists": "There is an authority of that name already.",
         "no_common_name": "The subject of an authority has no common name.",
+        "key_mismatch": "The key an authority declares is not of the type its certificate has.",
         "no_key": "An authority has no key.",
         "refresh_before": "A CRL would have to be made anew before it was made.",
     },
@@ -158,7 +159,15 @@ PLAN = explanations(
 OTHERS = {
     **explanations(
         "reference",
-        {"not_found": "A manifest names an object that does not exist."},
+        {
+            "not_found": "A manifest names an object that does not exist.",
+            "other_namespace": (
+                "A team's manifest names something of another team.",
+                "What lies below `certificates/<team>/` reaches that team's certificates only, so "
+                "that who owns a directory owns what happens in it.",
+                "Have an administrator write it, in the directory of its kind at the root.",
+            ),
+        },
         why="A default put in the place of a misspelt profile or issuer would sign something that "
         "nobody asked for.",
         remedy="Correct the name, or write the manifest it names.",

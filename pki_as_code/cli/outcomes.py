@@ -1,0 +1,63 @@
+"""What a run did, for the person at the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pki_as_code.apply.run import Outcome
+from pki_as_code.cli.console import Console
+from pki_as_code.cli.main import format_error
+from pki_as_code.errors import EXIT_FAILED, EXIT_PARTIAL
+from pki_as_code.escape import safe
+from pki_as_code.model import AUTHORITY, Action, RevokeCertificate
+from pki_as_code.pkix.serial_numbers import format_serial_number
+from pki_as_code.workspace import Workspace
+
+
+def show_outcomes(console: Console, outcomes: Iterable[Outcome]) -> tuple[list[Outcome], int]:
+    """Print what was done as it is done; returns all outcomes and the exit code they add up to."""
+    done: list[Outcome] = []
+    for outcome in outcomes:
+        done.append(outcome)
+        if outcome.error is not None:
+            console.note(format_error(outcome.error, color=False).rstrip())
+        else:
+            console.note(_told(outcome))
+    failed = sum(outcome.error is not None for outcome in done)
+    if not failed:
+        return done, 0
+    return done, EXIT_PARTIAL if failed < len(done) else EXIT_FAILED
+
+
+def _told(outcome: Outcome) -> str:
+    change = outcome.change
+    thing = "authority" if change.object_id.kind == AUTHORITY else change.object_id.kind.lower()
+    name = f"{thing} {safe(change.object_id.path)}"
+    if outcome.issued is not None:
+        serial = format_serial_number(outcome.issued.serial_number)
+        word = _ISSUED.get(change.action, "issued")
+        return f"{word} {name}: {serial}, until {outcome.issued.not_after:%Y-%m-%d}"
+    if isinstance(change, RevokeCertificate):
+        serial = format_serial_number(change.certificate.serial_number)
+        revoked = safe(change.certificate.object_id.path)
+        return f"revoked certificate {revoked}: {serial}, {change.revocation_reason}"
+    return f"{change.action} {name}"
+
+
+_ISSUED = {Action.REPLACE: "replaced", Action.RENEW: "renewed", Action.FINISH: "finished"}
+
+
+def raise_first(outcomes: Iterable[Outcome]) -> None:
+    """Raise the error of the first outcome that has one."""
+    for outcome in outcomes:
+        if outcome.error is not None:
+            raise outcome.error
+
+
+def issued_der(workspace: Workspace, outcomes: Iterable[Outcome]) -> bytes | None:
+    """Return the certificate the last outcome issued, as the store has it."""
+    for outcome in reversed(list(outcomes)):
+        if outcome.issued is not None:
+            issued = outcome.issued
+            return workspace.store.certificate_der(issued.issuer, issued.serial_number)
+    return None

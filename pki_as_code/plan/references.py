@@ -1,0 +1,159 @@
+"""
+Checks of what manifests say of each other, and of what has no effect.
+
+REFERENCE_CHECKS is the list; each takes the manifests and yields findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from pki_as_code.manifests.authority import CertificateAuthority
+from pki_as_code.manifests.certificate import Certificate
+from pki_as_code.manifests.load import Loaded, ManifestSet
+from pki_as_code.manifests.namespace import Namespace
+from pki_as_code.manifests.profile import Profile
+from pki_as_code.manifests.revocation import Revocation
+from pki_as_code.manifests.watcher import Watcher
+from pki_as_code.model import AUTHORITY, Finding, Severity
+from pki_as_code.plan.authorities import authority_id, cycle_findings, find_authority
+from pki_as_code.plan.defaults import dangling
+
+ReferenceCheck = Callable[[ManifestSet], Iterator[Finding]]
+
+
+def a_project_exists(manifests: ManifestSet) -> Iterator[Finding]:
+    if manifests.project is None and not manifests.is_unreadable("Project", "", None):
+        yield Finding(
+            "project.missing",
+            "there is no pki.yaml (kind Project) at the root of the repository",
+            help="`pkictl init` writes one",
+        )
+
+
+def parents_exist(manifests: ManifestSet) -> Iterator[Finding]:
+    authorities = manifests.of(CertificateAuthority)
+    for authority in authorities.values():
+        parent = authority.manifest.spec.parent
+        if parent is None or authority_id(parent) in authorities:
+            continue
+        if not manifests.is_unreadable(AUTHORITY, "", parent):
+            names = [object_id.name for object_id in authorities]
+            finding = dangling("parent", AUTHORITY, parent, names)
+            yield finding.at(authority.source("spec", "parent"))
+
+
+def authorities_form_trees(manifests: ManifestSet) -> Iterator[Finding]:
+    yield from cycle_findings(manifests)
+
+
+def default_references_exist(manifests: ManifestSet) -> Iterator[Finding]:
+    """Defaults of the project and of namespaces, also where no certificate uses them yet."""
+    holders = [*manifests.of(Namespace).values()]
+    if manifests.project is not None:
+        holders.append(manifests.project)  # type: ignore[arg-type]
+    authorities = [object_id.name for object_id in manifests.of(CertificateAuthority)]
+    for holder in holders:
+        defaults = holder.manifest.spec.defaults
+        if defaults is None:
+            continue
+        wanted = defaults.issuer
+        if wanted and not _is_known(manifests, AUTHORITY, wanted, authorities):
+            finding = dangling("issuer", AUTHORITY, wanted, authorities)
+            yield finding.at(holder.source("spec", "defaults", "issuer"))
+        wanted = defaults.profile
+        if wanted and not _is_known(manifests, "Profile", wanted, manifests.profile_names()):
+            finding = dangling("profile", "Profile", wanted, manifests.profile_names())
+            yield finding.at(holder.source("spec", "defaults", "profile"))
+
+
+def _is_known(manifests: ManifestSet, kind: str, name: str, known: Collection[str]) -> bool:
+    """Tell whether there is one, or a file that could not be read holds it."""
+    return name in known or manifests.is_unreadable(kind, "", name)
+
+
+def revocations_name_something(manifests: ManifestSet) -> Iterator[Finding]:
+    for revocation in manifests.of(Revocation).values():
+        spec = revocation.manifest.spec
+        if spec.issuer and find_authority(manifests, spec.issuer) is None:
+            names = [object_id.name for object_id in manifests.of(CertificateAuthority)]
+            finding = dangling("issuer", AUTHORITY, spec.issuer, names)
+            yield finding.at(revocation.source("spec", "issuer"))
+
+
+def watchers_name_something(manifests: ManifestSet) -> Iterator[Finding]:
+    names = [object_id.name for object_id in manifests.of(CertificateAuthority)]
+    for watcher in manifests.of(Watcher).values():
+        selector = watcher.manifest.spec.selector
+        for position, issuer in enumerate(selector.issuers):
+            if find_authority(manifests, issuer) is None:
+                finding = dangling("issuers", AUTHORITY, issuer, names)
+                yield finding.at(watcher.source("spec", "selector", "issuers", position))
+
+
+def teams_keep_to_themselves(manifests: ManifestSet) -> Iterator[Finding]:
+    """What lies below `certificates/<team>/` reaches that team's certificates only."""
+    for revocation in manifests.of(Revocation).values():
+        own, named = revocation.object_id.namespace, revocation.manifest.spec.certificate or ""
+        other = named.rpartition("/")[0]
+        if own and other and other != own:
+            yield _reaches_out(revocation, other, "spec", "certificate")
+    for watcher in manifests.of(Watcher).values():
+        own = watcher.object_id.namespace
+        for position, other in enumerate(watcher.manifest.spec.selector.namespaces):
+            if own and other != own:
+                yield _reaches_out(watcher, other, "spec", "selector", "namespaces", position)
+
+
+def _reaches_out(loaded: Loaded[Any], other: str, *field: str | int) -> Finding:
+    return Finding(
+        "reference.other_namespace",
+        f"{loaded.object_id.kind} {loaded.object_id.path} names something of namespace {other}",
+        loaded.source(*field),
+        help="administrators can, in the directory of that kind at the root",
+    )
+
+
+def nothing_is_without_effect(manifests: ManifestSet) -> Iterator[Finding]:
+    """
+    Fields that are understood, and that this version does not act on.
+
+    Somebody who writes one would believe it in force, which is worse than an error.
+    """
+    project = manifests.project
+    if project is not None and project.manifest.spec.trust.require_signed_commits:
+        yield _without_effect(project, "spec", "trust", "requireSignedCommits")
+    for certificate in manifests.of(Certificate).values():
+        if certificate.manifest.spec.on_supersede == "Revoke":
+            yield _without_effect(certificate, "spec", "onSupersede")
+    for profile in manifests.of(Profile).values():
+        if profile.manifest.spec.keys.max_age is not None:
+            yield _without_effect(profile, "spec", "keys", "maxAge")
+        if profile.manifest.spec.on_change == "Reissue":
+            yield _without_effect(profile, "spec", "onChange")
+    for authority in manifests.of(CertificateAuthority).values():
+        if authority.manifest.spec.crl.shards > 1:
+            yield _without_effect(authority, "spec", "crl", "shards")
+
+
+def _without_effect(loaded: Loaded[Any], *field: str) -> Finding:
+    return Finding(
+        "manifest.without_effect",
+        f"{field[-1]} is not acted on by this version",
+        loaded.source(*field, key=True),
+        Severity.WARNING,
+        help="do not rely on it yet",
+    )
+
+
+REFERENCE_CHECKS: tuple[ReferenceCheck, ...] = (
+    a_project_exists,
+    parents_exist,
+    authorities_form_trees,
+    default_references_exist,
+    revocations_name_something,
+    watchers_name_something,
+    teams_keep_to_themselves,
+    nothing_is_without_effect,
+)
