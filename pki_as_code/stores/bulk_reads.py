@@ -1,0 +1,106 @@
+"""Reading states of many objects and certificates with few statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, select, tuple_
+
+from pki_as_code.model import ObjectId, Reservation
+from pki_as_code.stores import tables
+from pki_as_code.stores.entries import Crl
+from pki_as_code.stores.rows import (
+    failure_of,
+    object_of,
+    optional_object,
+    reservation_of,
+    revocation_of,
+)
+from pki_as_code.stores.states import CertificateKey, CertificateState, ObjectState
+
+CHUNK: Final = 400
+"""Keys in one query."""
+
+_OBJECT: Final = ("kind", "namespace", "name")
+_CERTIFICATE: Final = ("issuer", "serial_number")
+
+
+def load_objects(
+    connection: Connection, object_ids: Iterable[ObjectId]
+) -> dict[ObjectId, ObjectState]:
+    """Return the objects that the index knows."""
+    keys = [(o.kind, o.namespace, o.name) for o in object_ids]
+    found: dict[ObjectId, ObjectState] = {}
+    for row in _rows(connection, tables.objects, _OBJECT, keys):
+        object_id = object_of(row)
+        issuer = row["current_issuer"]
+        found[object_id] = ObjectState(
+            object_id,
+            current=(issuer, row["current_serial_number"]) if issuer is not None else None,
+            current_not_after=row["current_not_after"],
+            retired=row["retired"],
+            failure=failure_of(row),
+            renamed_from=optional_object(row["renamed_from"]),
+        )
+    for row in _rows(connection, tables.reservations, _OBJECT, keys):
+        found[object_of(row)].open_reservation = (row["issuer"], row["serial_number"])
+    return found
+
+
+def load_certificates(
+    connection: Connection, keys: Iterable[CertificateKey]
+) -> dict[CertificateKey, CertificateState]:
+    """Return the certificates that the index knows."""
+    return {
+        (row["issuer"], row["serial_number"]): CertificateState(
+            object_of(row), row["fingerprint_sha256"], row["not_after"], revocation_of(row)
+        )
+        for row in _rows(connection, tables.certificates, _CERTIFICATE, list(keys))
+    }
+
+
+def load_reservations(
+    connection: Connection, keys: Iterable[CertificateKey]
+) -> dict[CertificateKey, Reservation]:
+    """Return the reservations that are open."""
+    return {
+        (row["issuer"], row["serial_number"]): reservation_of(row)
+        for row in _rows(connection, tables.reservations, _CERTIFICATE, list(keys))
+    }
+
+
+def load_meta(connection: Connection) -> dict[str, str]:
+    return {row.key: row.value for row in connection.execute(select(tables.meta))}
+
+
+def load_authorities(connection: Connection) -> dict[str, bytes]:
+    rows = connection.execute(select(tables.authorities))
+    return {row.name: bytes(row.certificate_der) for row in rows}
+
+
+def load_crls(connection: Connection) -> dict[str, Crl]:
+    return {
+        row.issuer: Crl(row.issuer, row.number, row.this_update, row.next_update, row.digest)
+        for row in connection.execute(select(tables.crls))
+    }
+
+
+def load_notices(
+    connection: Connection, keys: Iterable[CertificateKey]
+) -> dict[CertificateKey, frozenset[tuple[str, int, str]]]:
+    """Return (event, threshold in seconds, address) of what was told of each certificate."""
+    found: dict[CertificateKey, set[tuple[str, int, str]]] = {}
+    for row in _rows(connection, tables.notices, _CERTIFICATE, list(dict.fromkeys(keys))):
+        told = (row["event"], row["threshold_seconds"], row["address"])
+        found.setdefault((row["issuer"], row["serial_number"]), set()).add(told)
+    return {key: frozenset(told) for key, told in found.items()}
+
+
+def _rows(
+    connection: Connection, table: Table, columns: tuple[str, ...], keys: list[tuple[Any, ...]]
+) -> Iterator[Any]:
+    key = tuple_(*(table.c[name] for name in columns))
+    for start in range(0, len(keys), CHUNK):
+        statement = select(table).where(key.in_(keys[start : start + CHUNK]))
+        yield from connection.execute(statement).mappings().all()

@@ -1,0 +1,106 @@
+"""Writing rows of the index, many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, bindparam, delete, insert, update
+
+from pki_as_code.stores import tables
+from pki_as_code.stores.entries import Crl, Notified
+from pki_as_code.stores.rows import failure_row, object_key, revocation_row
+from pki_as_code.stores.states import CertificateKey, CertificateState, ObjectState
+
+_OBJECT: Final = ("kind", "namespace", "name")
+_CERTIFICATE: Final = ("issuer", "serial_number")
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def replace_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows of a table with a single key column, in place of those with the same key."""
+    (key,) = table.primary_key.columns
+    if rows:
+        connection.execute(delete(table).where(key.in_([row[key.name] for row in rows])))
+        connection.execute(insert(table), rows)
+
+
+def delete_reservations(connection: Connection, keys: Iterable[CertificateKey]) -> None:
+    table = tables.reservations
+    rows = [_old(_CERTIFICATE, key) for key in sorted(keys)]
+    if rows:
+        connection.execute(delete(table).where(*_matches(table, _CERTIFICATE)), rows)
+
+
+def update_revocations(
+    connection: Connection, states: dict[CertificateKey, CertificateState]
+) -> None:
+    table = tables.certificates
+    rows = [
+        _old(_CERTIFICATE, key) | revocation_row(state.revocation)
+        for key, state in sorted(states.items())
+    ]
+    if rows:
+        columns: dict[str, Any] = {name: bindparam(name) for name in revocation_row(None)}
+        connection.execute(
+            update(table).where(*_matches(table, _CERTIFICATE)).values(columns), rows
+        )
+
+
+def update_objects(connection: Connection, states: Sequence[ObjectState]) -> None:
+    table = tables.objects
+    if states:
+        rows = [object_row(state) for state in states]
+        columns: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name not in _OBJECT}
+        connection.execute(
+            update(table).where(*_matches(table, _OBJECT)).values(columns),
+            [row | _old(_OBJECT, [row[name] for name in _OBJECT]) for row in rows],
+        )
+
+
+def object_row(state: ObjectState) -> dict[str, Any]:
+    issuer, serial_number = state.current or (None, None)
+    return (
+        object_key(state.object_id)
+        | {
+            "current_issuer": issuer,
+            "current_serial_number": serial_number,
+            "current_not_after": state.current_not_after,
+            "retired": state.retired,
+            "renamed_from": state.renamed_from.to_json() if state.renamed_from else None,
+        }
+        | failure_row(state.failure)
+    )
+
+
+def notice_row(notice: Notified) -> dict[str, Any]:
+    return object_key(notice.object_id) | {
+        "issuer": notice.issuer,
+        "serial_number": notice.serial_number,
+        "event": notice.event,
+        "threshold_seconds": notice.threshold_seconds,
+        "address": notice.address,
+    }
+
+
+def crl_row(crl: Crl) -> dict[str, Any]:
+    return {
+        "issuer": crl.issuer,
+        "number": crl.number,
+        "this_update": crl.this_update,
+        "next_update": crl.next_update,
+        "digest": crl.digest,
+    }
+
+
+def _matches(table: Table, columns: tuple[str, ...]) -> list[Any]:
+    # A bound parameter must not have the name of a column that the statement sets.
+    return [table.c[name] == bindparam(f"old_{name}") for name in columns]
+
+
+def _old(columns: tuple[str, ...], values: Iterable[Any]) -> dict[str, Any]:
+    return {f"old_{name}": value for name, value in zip(columns, values, strict=True)}

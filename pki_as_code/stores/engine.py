@@ -1,0 +1,190 @@
+"""Opening a database, and what its errors mean."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from pki_as_code.errors import ContentionError, StoreError
+from pki_as_code.stores import tables
+
+BUSY_TIMEOUT_SECONDS: Final = 30
+_WRITES: Final = "pki_writes"
+_ERROR_CODE: Final = 0xFF
+
+_PRAGMAS: Final = (
+    # The first, so that the others wait for a process that has the database.
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA trusted_schema = OFF",
+)
+
+
+def open_sqlite(path: Path, *, read_only: bool = False, immutable: bool = False) -> Engine:
+    """
+    Return an engine for a SQLite file: WAL, every commit synced.
+
+    `immutable` reads a file that nobody writes, in a directory that cannot be written.
+    """
+    mode = "ro" if read_only else "rwc"
+    uri = f"file:{quote(str(path))}?mode={mode}{'&immutable=1' if immutable else ''}"
+
+    def connect() -> sqlite3.Connection:
+        # Transactions are begun by `_begin` and not by the driver, which would begin them late.
+        return sqlite3.connect(
+            uri, uri=True, isolation_level=None, check_same_thread=False,
+            timeout=BUSY_TIMEOUT_SECONDS,
+        )  # fmt: skip
+
+    # No limit: each stream that is being read holds a connection.
+    engine = create_engine(
+        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=2, max_overflow=-1
+    )
+    event.listen(engine, "connect", _set_up if not read_only else _set_up_reading)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine, place: str) -> Iterator[Connection]:
+    """A transaction that sees one state. Raises `StoreError`."""
+    with translated(place), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine, place: str) -> Iterator[Connection]:
+    """
+    A transaction that nobody else writes beside.
+
+    Committed, and durable, when the block ends without an error; else nothing of it remains.
+    """
+    with (
+        translated(place),
+        engine.connect().execution_options(**{_WRITES: True}) as connection,
+        connection.begin(),
+    ):
+        yield connection
+
+
+@contextmanager
+def translated(place: str) -> Iterator[None]:
+    """Turn errors of the database at `place` into `StoreError`."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise store_error(error.orig, place) from error
+    except SQLAlchemyError as error:
+        raise StoreError(f"the database {place} failed: {type(error).__name__}") from error
+    except sqlite3.Error as error:
+        raise store_error(error, place) from error
+
+
+def store_error(error: BaseException | None, place: str) -> StoreError:
+    """Return what an error of SQLite means for the user."""
+    code = getattr(error, "sqlite_errorcode", 0) & _ERROR_CODE
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return ContentionError(
+            f"{place} was in use for more than {BUSY_TIMEOUT_SECONDS} seconds",
+            help="another run is writing to it; run the command again when that is done",
+            code="store.busy",
+        )
+    message, way_out, name = _MEANINGS.get(
+        code, ("failed", "`pkictl store verify` checks the store", "store.failed")
+    )
+    reason = getattr(error, "sqlite_errorname", type(error).__name__)
+    return StoreError(f"the database {place} {message} ({reason})", help=way_out, code=name)
+
+
+_MEANINGS: Final = {
+    sqlite3.SQLITE_FULL: (
+        "cannot grow",
+        "free some space; nothing of this step was written",
+        "store.disk_full",
+    ),
+    sqlite3.SQLITE_IOERR: (
+        "could not be written or read by the system",
+        "check the disk before anything else; a write that failed is not tried again",
+        "store.io_error",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        "cannot be written",
+        "check the permissions of the file and its directory",
+        "store.read_only",
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        "cannot be opened",
+        "check the path, and the permissions of the file and its directory",
+        "store.cannot_open",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        "is damaged",
+        "put back a backup; of a git store only the index is damaged, and `pkictl store rebuild` "
+        "makes it anew",
+        "store.damaged_database",
+    ),
+    sqlite3.SQLITE_NOTADB: (
+        "is not a SQLite database",
+        "check the path; of a git store the index is meant, and `pkictl store rebuild` makes it "
+        "anew",
+        "store.damaged_database",
+    ),
+}
+
+
+def stored_schema_version(connection: Connection) -> int | None:
+    """Return the version of the tables, None when there are none yet."""
+    if not inspect(connection).has_table(tables.meta.name):
+        return None
+    statement = select(tables.meta.c.value).where(tables.meta.c.key == "schema_version")
+    version = connection.execute(statement).scalar()
+    if version is None or not version.isdigit():
+        raise StoreError(
+            "the database has tables of the store without their version",
+            help="it is not a store, or was changed by hand; name another file",
+            code="store.damaged_database",
+        )
+    return int(version)
+
+
+def check_schema_version(version: int, place: str) -> None:
+    """Raise `StoreError` (`store.newer_schema`) for tables that a newer version made."""
+    if version > tables.SCHEMA_VERSION:
+        raise StoreError(
+            f"{place} has schema {version}, and this version knows up to {tables.SCHEMA_VERSION}",
+            help="use the newer version of this program that wrote it",
+            code="store.newer_schema",
+        )
+
+
+def create_index(connection: Connection) -> None:
+    """Make the tables of an empty index, in place of those of an older version."""
+    tables.INDEX_METADATA.drop_all(connection)
+    tables.INDEX_METADATA.create_all(connection)
+    connection.execute(
+        tables.meta.insert(), {"key": "schema_version", "value": str(tables.SCHEMA_VERSION)}
+    )
+
+
+def _set_up(connection: sqlite3.Connection, record: Any) -> None:
+    _set_up_reading(connection, record)
+    connection.execute("PRAGMA journal_mode = WAL").close()
+
+
+def _set_up_reading(connection: sqlite3.Connection, _: Any) -> None:
+    for pragma in _PRAGMAS:
+        connection.execute(pragma).close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

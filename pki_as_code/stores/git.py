@@ -1,0 +1,318 @@
+"""
+A store in a branch of the repository itself.
+
+    <branch>                                  ledger/*.jsonl, and files for people to fetch
+    <git directory>/pki-as-code/*.index.db    the index: a cache, made anew when it is not there
+    <git directory>/pki-as-code/*.head        the end of the ledger as it was seen last
+
+A step writes objects, pushes the commit (the remote's compare-and-swap), moves the branch here, and
+then commits the index. A step that was cut short is in the ledger or is not; the index follows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Self
+
+from pki_as_code.errors import (
+    ContentionError,
+    InvalidValueError,
+    RepositoryError,
+    StoreError,
+)
+from pki_as_code.escape import quoted, safe
+from pki_as_code.gitplumbing import (
+    BlobReader,
+    GitRepository,
+    PushStatus,
+    TreeEntry,
+    list_tree,
+)
+from pki_as_code.model import Finding, Source
+from pki_as_code.stores import codec
+from pki_as_code.stores.engine import open_sqlite, writing
+from pki_as_code.stores.entries import Entry, Payload
+from pki_as_code.stores.git_commits import write_commit
+from pki_as_code.stores.git_index import GitIndex, read_commit, write_commit_id
+from pki_as_code.stores.git_refs import StoreBranch, Tips, open_branch
+from pki_as_code.stores.ledger_store import LedgerStore, RawLine, extend, read_only_error
+from pki_as_code.stores.projection import Observer
+from pki_as_code.stores.published_files import PublishedFiles
+from pki_as_code.stores.segments import (
+    DIRECTORY,
+    MAX_SEGMENT_BYTES,
+    continue_segments,
+    list_segments,
+    read_lines,
+    read_lines_at,
+)
+
+ATTEMPTS: Final = 10
+"""Pushes that may lose the race before `ContentionError`."""
+
+_LONGEST_PAUSE_SECONDS: Final = 2.0
+_random = secrets.SystemRandom()
+
+
+class _RaceLostError(Exception):
+    """Someone else moved the branch: roll back, look again, and try once more."""
+
+
+class GitStore(LedgerStore):
+    """`git:pki-issued`. With `push`, a remote is fetched from and pushed to where there is one."""
+
+    def __init__(
+        self, uri: str, branch: StoreBranch, index: GitIndex, *, push: bool, read_only: bool
+    ) -> None:
+        super().__init__(uri, open_sqlite(index.path), str(index.path))
+        self._branch = branch
+        self._index = index
+        self._push = push and branch.remote is not None
+        self._read_only = read_only
+        self._identity = None if read_only else branch.repository.user_identity()
+        self._commit: str | None = None
+        self._is_ready = False
+        self._expected = PublishedFiles()
+
+    @classmethod
+    def open(
+        cls,
+        uri: str,
+        repository: GitRepository | None,
+        *,
+        root: Path,  # noqa: ARG003 (what every store is given)
+        push: bool = True,
+        read_only: bool = False,
+    ) -> Self:
+        """Open the branch that `uri` names. Raises `StoreError`, `RepositoryError`."""
+        if repository is None:
+            raise StoreError(
+                f"the store {quoted(uri)} is a branch, and this is no git repository",
+                help="run `git init`, or use sqlite:///issued.db",
+                code="store.no_repository",
+            )
+        branch = open_branch(repository, uri.partition(":")[2])
+        index = GitIndex.locate(repository, branch.name, read_only=read_only)
+        return cls(uri, branch, index, push=push, read_only=read_only)
+
+    # --- Reading the branch ---
+
+    def raw_lines(self, first_sequence: int = 0) -> Iterator[RawLine]:
+        commit = self._commit if self._is_ready else self._branch.tips().furthest
+        if commit is not None:
+            segments = list_segments(self._branch.repository, commit)
+            yield from read_lines(self._branch.repository, segments, first_sequence)
+
+    def _lines_at(self, sequences: Sequence[int]) -> Iterator[RawLine]:
+        repository = self._branch.repository
+        segments = list_segments(repository, self._commit) if self._commit else []
+        return read_lines_at(repository, segments, sequences)
+
+    def _ready(self) -> None:
+        if not self._is_ready:
+            self._commit = self._find_tip()
+            self._index.follow(self._engine, self._commit)
+            self._is_ready = True
+
+    def _find_tip(self) -> str | None:
+        """
+        Return the commit to read; the branch here is moved forward to it.
+
+        Raises `StoreError`: `store.fetch_failed`, `store.rolled_back`, `store.diverged`.
+        """
+        branch, repository = self._branch, self._branch.repository
+        if self._push and not self._index.is_writable:
+            if branch.remote_has_more():
+                raise StoreError(
+                    f"the remote has entries of {self.uri} that cannot be fetched: "
+                    "the git directory cannot be written",
+                    help="fetch them as its owner, or use --no-push to work with what is here",
+                    code="store.behind_remote",
+                )
+        elif self._push:
+            branch.fetch()
+        try:
+            tips = branch.tips()
+        except StoreError:
+            if not (self._push and self._index.is_writable and repository.is_shallow()):
+                raise
+            # In a shallow clone, commits that stand on each other may not be seen to.
+            branch.fetch(unshallow=True)
+            tips = branch.tips()
+        tip = tips.furthest
+        if tip is not None and tip != tips.local and not self._read_only:
+            repository.fsync_objects(tip, tips.local)
+            repository.update_own_refs({branch.ref: (tip, tips.local)})
+        return tip
+
+    # --- Writing ---
+
+    def _append(self, payloads: Sequence[Payload], now: datetime, message: str) -> None:
+        if not payloads:
+            return
+        if self._read_only:
+            raise read_only_error(self.uri)
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                longest = min(_LONGEST_PAUSE_SECONDS, 0.05 * 2**attempt)
+                time.sleep(_random.uniform(0, longest))
+            try:
+                self._is_ready = False
+                self._ready()
+                self._try_append(payloads, now, message)
+            except _RaceLostError:
+                continue
+            except OSError as error:
+                raise StoreError(
+                    f"the store {self.uri} could not be written: {error.strerror}",
+                    help="check the disk, and run `pkictl store verify` before anything else",
+                    code="store.io_error",
+                ) from error
+            else:
+                return
+        raise ContentionError(
+            f"others wrote to the store {self.uri} each of {ATTEMPTS} times",
+            help="run the command again when fewer runs go on at once",
+        )
+
+    def _try_append(self, payloads: Sequence[Payload], now: datetime, message: str) -> None:
+        """
+        Append once.
+
+        1. Under the lock of the index, the branch must be where the index is.
+        2. Entries are made, and their preconditions checked.
+        3. The commit is written, pushed, and the branch here moved to it.
+        4. The end of the ledger is noted, and the index committed.
+        """
+        with writing(self._engine, self.place) as connection:
+            tips = self._branch.tips()
+            tip = tips.local
+            if read_commit(connection) != tip or tips.furthest != tip:
+                raise _RaceLostError
+            files = PublishedFiles()
+            entries = extend(connection, payloads, now, files.observe)
+            if not entries:
+                return
+            commit = self._write(tip, entries, files.files, message)
+            write_commit_id(connection, commit)
+            self._publish(commit, tips)
+            self._index.pin(entries[-1])
+            self._commit = commit
+
+    def _write(
+        self,
+        tip: str | None,
+        entries: Sequence[Entry],
+        published: dict[str, bytes | None],
+        message: str,
+    ) -> str:
+        repository = self._branch.repository
+        segments = list_segments(repository, tip) if tip else []
+        last = entries[-1]
+        trailer = f"Ledger-Head: {last.sequence} {codec.digest(last.line)}"
+        return write_commit(
+            repository,
+            self._branch.staging_ref,
+            tip,
+            published | continue_segments(repository, segments, entries),
+            message=f"{message.strip()}\n\n{trailer}\n",
+            identity=self._identity,
+            at=last.at,
+        )
+
+    def _publish(self, commit: str, tips: Tips) -> None:
+        """Push, then move the branch. Raises `_RaceLostError` when someone was faster."""
+        repository = self._branch.repository
+        repository.fsync_objects(commit, tips.local)
+        if self._push:
+            result = self._branch.push(commit)
+            if result.status is PushStatus.REJECTED:
+                raise _RaceLostError
+            if result.status is not PushStatus.OK:
+                raise StoreError(
+                    f"the store {self.uri} could not be pushed: {result.detail}",
+                    help="nothing was recorded; check the network and your access, and run the "
+                    "command again. --no-push works without the remote",
+                    code="store.push_failed",
+                )
+        moves = {self._branch.ref: (commit, tips.local)}
+        if self._push:
+            moves[self._branch.seen_ref] = (commit, tips.seen)
+        try:
+            repository.update_own_refs(moves)
+        except RepositoryError as error:
+            if error.code == "git.ref_moved":
+                raise _RaceLostError from error
+            raise
+
+    def rebuild(self) -> int:
+        """Believe the branch as it is now: forget what was seen of it, and read it again."""
+        if self._read_only:
+            raise read_only_error(self.uri)
+        self._index.forget(self._engine)
+        if self._branch.remote is not None:
+            self._branch.repository.delete_ref(self._branch.seen_ref)
+        self._is_ready = False
+        return self.head().sequence + 1
+
+    def close(self) -> None:
+        super().close()
+        self._index.close()
+
+    # --- Verifying ---
+
+    def observer_for_verification(self) -> Observer:
+        self._expected = PublishedFiles(_sha256)
+        return self._expected.observe
+
+    def verify_projections(self) -> Iterator[Finding]:
+        """Every file beside the ledger is what the entries make it, and there is no other."""
+        repository, commit = self._branch.repository, self._commit or self._branch.tips().furthest
+        expected = {path: kept for path, kept in self._expected.files.items() if kept is not None}
+        if commit is None:
+            return
+        try:
+            listing = list(list_tree(repository, commit, sizes=False))
+        except RepositoryError as error:
+            yield Finding("store.projection_differs", error.message, help=error.help)
+            return
+        with BlobReader(repository) as blobs:
+            for entry in listing:
+                if entry.path.startswith(f"{DIRECTORY}/"):
+                    continue
+                problem = _problem_of(entry, expected.pop(entry.path, None), blobs)
+                if problem:
+                    yield _differs(entry.path, problem)
+        for path in expected:
+            yield _differs(path, "is missing")
+
+
+def _problem_of(entry: TreeEntry, expected: bytes | None, blobs: BlobReader) -> str:
+    """Return what is wrong with a file of the branch, empty when nothing is."""
+    if expected is None:
+        return "does not belong there"
+    if entry.mode != "100644":
+        return f"has mode {entry.mode}"
+    try:
+        content = blobs.read(entry.blob_id, limit=MAX_SEGMENT_BYTES)
+    except (InvalidValueError, RepositoryError) as error:
+        return f"cannot be read: {error.message}"
+    return "" if _sha256(content) == expected else "is not what the ledger says"
+
+
+def _differs(path: str, problem: str) -> Finding:
+    return Finding(
+        "store.projection_differs",
+        f"{safe(path)} in the store's branch {problem}",
+        Source(path),
+        help="do not use the file; find out who changed the branch. The ledger is not affected",
+    )
+
+
+def _sha256(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()

@@ -1,0 +1,170 @@
+"""What a store is: an append-only ledger, and an index over it that answers queries."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from pki_as_code.model import (
+    CertificateRecord,
+    Failure,
+    Finding,
+    ObjectId,
+    Observed,
+    Reservation,
+    Revocation,
+)
+from pki_as_code.stores.entries import Entry, Payload, Reserved
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the ledger: `sequence` is -1 and `digest` 64 zeros when it is empty."""
+
+    sequence: int
+    digest: str
+    """Hex SHA-256 of the bytes of the last entry."""
+
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFilter:
+    """What `find` returns; every condition given must hold."""
+
+    issuer: str | None = None
+    namespace: str | None = None
+    name: str | None = None
+    profile: str | None = None
+    serial_number: int | None = None
+    serial_prefix: str | None = None
+    """Lower-case hex digits, no colons, leading zeros of the first octet kept."""
+
+    common_name: str | None = None
+    public_key_sha256: str | None = None
+    fingerprint_sha256: str | None = None
+    subject_alternative_name: str | None = None
+    """Exact, as `pkix.names.format_general_name` writes it."""
+
+    called: str | None = None
+    """Common name, object name or `namespace/name`, in any case; `*` and `?` stand for others."""
+
+    name_prefix: str | None = None
+    """How the object name begins."""
+
+    excluded_profiles: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ("Certificate",)
+    not_after_before: datetime | None = None
+    not_after_from: datetime | None = None
+    """`expired at T` is not_after_before=T, `not expired at T` is not_after_from=T."""
+
+    revoked: bool | None = None
+    current_only: bool = False
+    """Only the certificate issued last under each object."""
+
+    order: tuple[str, ...] = field(default=("not_after", "serial_number"))
+    descending: bool = False
+    limit: int | None = None
+
+
+class Store(Protocol):
+    """
+    The record of what was asked, issued and revoked.
+
+    `reserve` and `record` are durable when they return: one transaction, or one commit (and push).
+    Both raise `ContentionError`, and write nothing, when what they stand on is no longer so; the
+    caller plans again. Reading never guesses: a store that cannot be read, or does not agree with
+    itself, raises `StoreError`, never gives an empty answer.
+    """
+
+    uri: str
+
+    def head(self) -> Head: ...
+
+    def observe(self, object_ids: Collection[ObjectId]) -> Mapping[ObjectId, Observed]:
+        """Return what is known of each; objects never heard of are absent."""
+        ...
+
+    def live_objects(self) -> Iterator[ObjectId]:
+        """Every object that has a certificate and was not retired, in order."""
+        ...
+
+    def due(self, before: datetime) -> Iterator[ObjectId]:
+        """Objects whose current certificate ends before that time, and those to be retried."""
+        ...
+
+    def find(self, wanted: CertificateFilter) -> Iterator[CertificateRecord]:
+        """Stream the certificates that fit, in the order asked for; never holds them all."""
+        ...
+
+    def certificate_der(self, issuer: str, serial_number: int) -> bytes:
+        """Return one certificate. Raises `NotFoundError`."""
+        ...
+
+    def authority_certificate(self, name: str) -> bytes | None:
+        """Return the DER of an authority's current certificate, None when it has none yet."""
+        ...
+
+    def authorities(self) -> Mapping[str, bytes]:
+        """Every authority's current certificate, DER by name."""
+        ...
+
+    def revoked(self, issuer: str) -> Iterator[tuple[int, Revocation, datetime]]:
+        """Stream (serial number, revocation, notAfter) of what an authority revoked, by serial."""
+        ...
+
+    def open_reservations(self) -> Iterator[Reservation]: ...
+
+    def failures(self) -> Iterator[Failure]: ...
+
+    def notified(
+        self, certificates: Collection[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], frozenset[tuple[str, int, str]]]:
+        """
+        Return what was told of each certificate (issuer, serial number), under whatever name.
+
+        Each item is (event, threshold in seconds, address); certificates nobody was told about are
+        absent.
+        """
+        ...
+
+    def last_reconciled(self) -> str | None:
+        """The commit of the last `reconciled` entry."""
+        ...
+
+    def entries(
+        self, object_id: ObjectId | None = None, *, first_sequence: int = 0
+    ) -> Iterator[Entry]:
+        """Stream the ledger in order: all of it, or what concerns one object."""
+        ...
+
+    def reserve(self, reservations: Sequence[Reserved], *, now: datetime, message: str) -> None:
+        """
+        Make durable what is about to be signed.
+
+        Refused as a whole with `ContentionError` when one of the objects has an open reservation or
+        another current certificate than the reservation `replaces`; with `StoreError` when a serial
+        number was ever used by that issuer.
+        """
+        ...
+
+    def record(self, payloads: Sequence[Payload], *, now: datetime, message: str) -> None:
+        """
+        Make durable what happened.
+
+        Recording once more what is already recorded (a reservation that another run finished, a
+        revocation already in force) writes nothing for that item.
+        """
+        ...
+
+    def verify(self) -> Iterator[Finding]:
+        """Recompute everything: chain, sequence, signatures, index, projections. Yields faults."""
+        ...
+
+    def rebuild(self) -> int:
+        """Make the index anew from the ledger; returns the number of entries read."""
+        ...
+
+    def close(self) -> None: ...

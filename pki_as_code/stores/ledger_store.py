@@ -1,0 +1,296 @@
+"""What all stores have in common: the index, and how entries come to be."""
+
+from __future__ import annotations
+
+import abc
+import secrets
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, Engine, select
+
+from pki_as_code.errors import StoreError
+from pki_as_code.model import (
+    CertificateRecord,
+    Failure,
+    Finding,
+    ObjectId,
+    Observed,
+    Reservation,
+    Revocation,
+    Source,
+    format_time,
+)
+from pki_as_code.stores import codec, index, tables
+from pki_as_code.stores.bulk_reads import load_notices
+from pki_as_code.stores.engine import reading, writing
+from pki_as_code.stores.entries import Entry, Genesis, Payload, Reserved
+from pki_as_code.stores.in_force import is_in_force
+from pki_as_code.stores.interface import CertificateFilter, Head
+from pki_as_code.stores.projection import Observer, apply_entry
+from pki_as_code.stores.states import head_of
+from pki_as_code.stores.verification import verify_store
+from pki_as_code.stores.working_set import WorkingSet
+
+TOLERATED_CLOCK_ERROR: Final = timedelta(minutes=5)
+"""Two runners' clocks may differ by that much; the ledger's time then stands still."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawLine:
+    """A line as the ledger has it, where it stands, and the sequence number that place means."""
+
+    sequence: int
+    line: bytes
+    source: Source | None = None
+
+
+class LedgerStore(abc.ABC):
+    """
+    A store whose index is a database.
+
+    A subclass says how the ledger is read (`raw_lines`) and how entries are made durable
+    (`_append`), and brings the index up to date before the first question (`_ready`).
+    """
+
+    def __init__(self, uri: str, engine: Engine, place: str) -> None:
+        self.uri = uri
+        self.place = place
+        """What errors call the database."""
+
+        self._engine = engine
+
+    # --- What a subclass is ---
+
+    @abc.abstractmethod
+    def raw_lines(self, first_sequence: int = 0) -> Iterator[RawLine]:
+        """
+        Stream the ledger's lines from `first_sequence` on, as they are.
+
+        Raises `StoreError` (`store.corrupt`) where not even the place of a line can be trusted.
+        """
+
+    @abc.abstractmethod
+    def _append(self, payloads: Sequence[Payload], now: datetime, message: str) -> None:
+        """Make durable what of `payloads` is not in force already."""
+
+    @abc.abstractmethod
+    def _ready(self) -> None:
+        """Bring the index up to date, once. Raises `StoreError` when it cannot be trusted."""
+
+    @abc.abstractmethod
+    def rebuild(self) -> int: ...
+
+    def observer_for_verification(self) -> Observer | None:
+        """Return what is to see every entry while it is verified, before `verify_projections`."""
+        return None
+
+    def verify_projections(self) -> Iterator[Finding]:
+        """Yield what is wrong with copies of the ledger's content that a store keeps beside it."""
+        return iter(())
+
+    def verify_head(self) -> Iterator[Finding]:
+        """Yield a finding when the store went back behind what was seen of it."""
+        try:
+            self._ready()
+        except StoreError as error:
+            yield Finding(error.code, error.message, help=error.help)
+
+    # --- Questions ---
+
+    def head(self) -> Head:
+        with self._reading() as connection:
+            rows = connection.execute(select(tables.meta))
+            return head_of({row.key: row.value for row in rows})
+
+    def observe(self, object_ids: Collection[ObjectId]) -> Mapping[ObjectId, Observed]:
+        with self._reading() as connection:
+            return index.observe(connection, object_ids)
+
+    def live_objects(self) -> Iterator[ObjectId]:
+        with self._reading() as connection:
+            yield from index.live_objects(connection)
+
+    def due(self, before: datetime) -> Iterator[ObjectId]:
+        with self._reading() as connection:
+            yield from index.due(connection, before)
+
+    def find(self, wanted: CertificateFilter) -> Iterator[CertificateRecord]:
+        with self._reading() as connection:
+            yield from index.find(connection, wanted)
+
+    def certificate_der(self, issuer: str, serial_number: int) -> bytes:
+        with self._reading() as connection:
+            return index.certificate_der(connection, issuer, serial_number)
+
+    def authority_certificate(self, name: str) -> bytes | None:
+        with self._reading() as connection:
+            return index.authority_certificates(connection, name).get(name)
+
+    def authorities(self) -> Mapping[str, bytes]:
+        with self._reading() as connection:
+            return index.authority_certificates(connection)
+
+    def revoked(self, issuer: str) -> Iterator[tuple[int, Revocation, datetime]]:
+        with self._reading() as connection:
+            yield from index.revoked(connection, issuer)
+
+    def open_reservations(self) -> Iterator[Reservation]:
+        with self._reading() as connection:
+            yield from index.open_reservations(connection)
+
+    def failures(self) -> Iterator[Failure]:
+        with self._reading() as connection:
+            yield from index.failures(connection)
+
+    def notified(
+        self, certificates: Collection[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], frozenset[tuple[str, int, str]]]:
+        with self._reading() as connection:
+            return load_notices(connection, certificates)
+
+    def last_reconciled(self) -> str | None:
+        with self._reading() as connection:
+            statement = select(tables.meta.c.value).where(tables.meta.c.key == "reconciled")
+            return connection.execute(statement).scalar()
+
+    def entries(
+        self, object_id: ObjectId | None = None, *, first_sequence: int = 0
+    ) -> Iterator[Entry]:
+        self._ready()
+        if object_id is None:
+            yield from parsed(self.raw_lines(first_sequence))
+            return
+        with self._reading() as connection:
+            sequences = list(index.sequences_of(connection, object_id, first_sequence))
+        yield from parsed(self._lines_at(sequences))
+
+    def _lines_at(self, sequences: Sequence[int]) -> Iterator[RawLine]:
+        """Stream the lines with these numbers, which are in order."""
+        for sequence in sequences:
+            found = next(self.raw_lines(sequence), None)
+            if found is None:
+                raise codec.corrupt(sequence, "the index has it, and the ledger does not")
+            yield found
+
+    def verify(self) -> Iterator[Finding]:
+        return verify_store(self)
+
+    # --- Changes ---
+
+    def reserve(self, reservations: Sequence[Reserved], *, now: datetime, message: str) -> None:
+        self._append(reservations, now, message)
+
+    def record(self, payloads: Sequence[Payload], *, now: datetime, message: str) -> None:
+        self._append(payloads, now, message)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def reading_index(self) -> AbstractContextManager[Connection]:
+        """Open the index as it is, without bringing it up to date."""
+        return reading(self._engine, self.place)
+
+    # --- For subclasses ---
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        self._ready()
+        with reading(self._engine, self.place) as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with writing(self._engine, self.place) as connection:
+            yield connection
+
+
+def read_only_error(uri: str) -> StoreError:
+    """Return the error for a change to a store that was opened for reading."""
+    return StoreError(
+        f"the store {uri} is opened for reading only",
+        help="this is a fault of the program: please report it",
+        code="store.read_only",
+    )
+
+
+def extend(
+    connection: Connection,
+    payloads: Sequence[Payload],
+    now: datetime,
+    observe: Observer | None = None,
+) -> list[Entry]:
+    """
+    Make entries of what is not in force already, and apply them to the index.
+
+    1. A new ledger begins with its genesis.
+    2. What would say nothing new is left out.
+    3. The entry gets its place in the chain, and its preconditions are checked.
+    4. `observe` sees the state just after each entry.
+
+    Raises `ContentionError` or `StoreError`; the transaction is then to be given up.
+    """
+    working = WorkingSet(connection)
+    working.prefetch(payloads)
+    entries: list[Entry] = []
+    for payload in payloads:
+        if is_in_force(working, payload):
+            continue
+        if working.head().sequence < 0:
+            entries.append(_append_entry(working, Genesis(secrets.token_hex(16)), now, observe))
+        entries.append(_append_entry(working, payload, now, observe))
+    if entries:
+        working.flush()
+    return entries
+
+
+def _append_entry(
+    working: WorkingSet, payload: Payload, now: datetime, observe: Observer | None
+) -> Entry:
+    head = working.head()
+    at = entry_time(head.at, now)
+    entry = codec.make_entry(head.sequence + 1, at, head.digest, payload)
+    apply_entry(working, entry)
+    if observe is not None:
+        observe(working, entry)
+    return entry
+
+
+def entry_time(last: datetime | None, now: datetime) -> datetime:
+    """
+    Return the time of the next entry: `now`, and never before the last entry's.
+
+    Raises `StoreError` (`store.clock_went_back`) when `now` is more than five minutes before it.
+    """
+    now = now.astimezone(UTC).replace(microsecond=0)
+    if last is None or now >= last:
+        return now
+    if last - now > TOLERATED_CLOCK_ERROR:
+        raise StoreError(
+            f"the clock says {format_time(now)}, and the store was written at {format_time(last)}",
+            help="set the clock of this machine; if the last entry's time is wrong, "
+            "wait for it to pass",
+            code="store.clock_went_back",
+        )
+    return last
+
+
+def parsed(lines: Iterator[RawLine]) -> Iterator[Entry]:
+    """Stream the entries of lines. Raises `StoreError` where one is not what its place says."""
+    previous: Entry | None = None
+    for raw in lines:
+        entry = codec.parse_line(raw.line, raw.sequence)
+        if entry.sequence != raw.sequence:
+            raise codec.corrupt(raw.sequence, f"the line there has sequence {entry.sequence}")
+        if previous is not None and previous.sequence + 1 == entry.sequence:
+            if entry.previous_digest != codec.digest(previous.line):
+                raise codec.corrupt(
+                    entry.sequence, "its `prev` is not the digest of the entry before"
+                )
+            if entry.at < previous.at:
+                raise codec.corrupt(entry.sequence, "it is older than the entry before")
+        previous = entry
+        yield entry

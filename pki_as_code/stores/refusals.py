@@ -1,0 +1,36 @@
+"""Why an entry is not written."""
+
+from __future__ import annotations
+
+from pki_as_code.errors import ContentionError, StoreError
+from pki_as_code.escape import quoted
+from pki_as_code.model import ObjectId
+from pki_as_code.pkix.serial_numbers import format_serial_number
+from pki_as_code.stores.states import CertificateKey
+
+
+def named(key: CertificateKey) -> str:
+    return f"serial number {format_serial_number(key[1])} of {quoted(key[0])}"
+
+
+def contention(object_id: ObjectId, why: str) -> ContentionError:
+    return ContentionError(
+        f"{object_id} {why}",
+        help="another run was faster, or an earlier one was cut short; run the command again",
+    )
+
+
+def used(key: CertificateKey) -> StoreError:
+    return StoreError(
+        f"{named(key)} was used before",
+        help="a serial number is never used twice; check where this one came from",
+        code="store.serial_number_used",
+    )
+
+
+def unknown(key: CertificateKey) -> StoreError:
+    return StoreError(
+        f"{named(key)} was never issued",
+        help="`pkictl list_certs` shows what was",
+        code="store.unknown_certificate",
+    )

@@ -1,0 +1,327 @@
+"""
+What each entry means for the index, and what must hold for it to be written.
+
+A precondition that another runner's work can break raises `ContentionError`; one that only a
+mistake can break raises `StoreError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from pki_as_code.errors import ContentionError, StoreError
+from pki_as_code.escape import quoted
+from pki_as_code.model import (
+    AUTHORITY,
+    CERTIFICATE_HOLD,
+    Failure,
+    Revocation,
+    sha256_digest,
+)
+from pki_as_code.stores import codec
+from pki_as_code.stores.certificates import (
+    describe_certificate,
+    finished_certificate,
+    is_issued_by,
+    is_self_issued,
+    reserved_serial_number,
+)
+from pki_as_code.stores.entries import (
+    Adopted,
+    Authority,
+    Crl,
+    Entry,
+    Failed,
+    Genesis,
+    Issued,
+    Notified,
+    Reconciled,
+    Released,
+    Renamed,
+    Reserved,
+    Retired,
+    Revoked,
+)
+from pki_as_code.stores.in_force import revoked_in_force
+from pki_as_code.stores.refusals import contention, named, unknown, used
+from pki_as_code.stores.states import CertificateKey
+from pki_as_code.stores.working_set import WorkingSet, key_of
+
+
+def _apply_genesis(working: WorkingSet, _: Entry, payload: Genesis) -> None:
+    working.set_meta("lineage", payload.lineage)
+
+
+def _apply_reserved(working: WorkingSet, entry: Entry, payload: Reserved) -> None:
+    reservation = payload.reservation
+    object_id = reservation.object_id
+    state = working.touch_object(object_id)
+    if state.open_reservation is not None:
+        raise contention(object_id, "has a reservation that is still open")
+    current = state.in_force
+    if reservation.replaces != (current[1] if current else None):
+        raise contention(object_id, "has another current certificate than was planned on")
+    key = (reservation.issuer, reservation.serial_number)
+    _check_unused(working, key)
+    if reserved_serial_number(reservation.tbs_certificate) != reservation.serial_number:
+        raise StoreError(
+            f"the TBSCertificate reserved for {object_id} has another serial number than "
+            "its reservation",
+            code="store.entry_mismatch",
+        )
+    state.retired = False
+    working.add_reservation(reservation, entry.sequence)
+    working.mention(object_id, entry.sequence)
+
+
+def _apply_issued(working: WorkingSet, entry: Entry, payload: Issued) -> None:
+    key = key_of(payload)
+    reservation = working.reservation(key)
+    if reservation is None or reservation.object_id != payload.object_id:
+        raise StoreError(
+            f"{named(key)} was not reserved for {payload.object_id}",
+            help="reserve before signing; the signature is not recorded",
+            code="store.not_reserved",
+        )
+    certificate_der = finished_certificate(reservation.tbs_certificate, payload.signature)
+    working.finish_reservation(reservation)
+    profile = reservation.request.get("profile", "")
+    working.add_certificate(
+        key=key,
+        object_id=payload.object_id,
+        certificate_der=certificate_der,
+        description=describe_certificate(certificate_der),
+        columns={
+            "sequence": entry.sequence,
+            "profile": profile if isinstance(profile, str) else "",
+            "request_digest": reservation.request_digest,
+            "intent_digest": sha256_digest(dict(reservation.intent)),
+            "issued_at": entry.at,
+            "commit_id": reservation.commit,
+            "path": reservation.path,
+            "deletion_policy": reservation.deletion_policy,
+        },
+        contents={"request": dict(reservation.request), "intent": dict(reservation.intent)},
+    )
+    if payload.object_id.kind == AUTHORITY:
+        working.set_authority(payload.object_id.name, certificate_der)
+    working.mention(payload.object_id, entry.sequence)
+
+
+def _apply_authority(working: WorkingSet, entry: Entry, payload: Authority) -> None:
+    name = payload.object_id.name
+    description = describe_certificate(payload.certificate_der)
+    key = (_issuer_of(working, payload), description.serial_number)
+    known = working.certificate(key)
+    if known is None:
+        if working.reservation(key) is not None:
+            raise used(key)
+        _add_foreign(working, entry, payload, key)
+    elif known.fingerprint_sha256 != description.fingerprint_sha256:
+        raise used(key)
+    working.set_authority(name, payload.certificate_der)
+    working.make_current(payload.object_id, key, description.not_after)
+    working.mention(payload.object_id, entry.sequence)
+
+
+def _apply_adopted(working: WorkingSet, entry: Entry, payload: Adopted) -> None:
+    state = working.object(payload.object_id)
+    if state is not None and state.open_reservation is not None:
+        raise contention(payload.object_id, "has a reservation that is still open")
+    key = key_of(payload)
+    known = working.certificate(key)
+    if known is not None and (known.object_id, known.fingerprint_sha256) == (
+        payload.object_id,
+        codec.digest(payload.certificate_der),
+    ):
+        # It was adopted before, and the object retired or went on with another one.
+        working.make_current(payload.object_id, key, known.not_after)
+        working.mention(payload.object_id, entry.sequence)
+        return
+    _check_unused(working, key)
+    if describe_certificate(payload.certificate_der).serial_number != payload.serial_number:
+        raise StoreError(
+            f"the certificate adopted for {payload.object_id} has another serial number than "
+            "its entry",
+            code="store.entry_mismatch",
+        )
+    issuer_der = working.authority(payload.issuer)
+    if issuer_der is not None and not is_issued_by(payload.certificate_der, issuer_der):
+        raise StoreError(
+            f"the certificate adopted for {payload.object_id} was not signed by "
+            f"{quoted(payload.issuer)}",
+            help="name the authority that did, or leave it to one outside",
+            code="store.entry_mismatch",
+        )
+    _add_foreign(
+        working,
+        entry,
+        payload,
+        key,
+        deletion_policy=payload.deletion_policy,
+        commit=payload.commit,
+        path=payload.path,
+    )
+    working.mention(payload.object_id, entry.sequence)
+
+
+def _apply_revoked(working: WorkingSet, entry: Entry, payload: Revoked) -> None:
+    key = key_of(payload)
+    certificate = working.certificate(key)
+    if certificate is None:
+        raise unknown(key)
+    if revoked_in_force(working, payload):
+        raise contention(certificate.object_id, "is revoked already")
+    working.set_revocation(
+        key,
+        Revocation(
+            payload.reason,
+            payload.revocation_date,
+            payload.invalidity_date,
+            payload.requested_by,
+        ),
+    )
+    working.mention(certificate.object_id, entry.sequence)
+
+
+def _apply_released(working: WorkingSet, entry: Entry, payload: Released) -> None:
+    key = key_of(payload)
+    certificate = working.certificate(key)
+    if certificate is None:
+        raise unknown(key)
+    if certificate.revocation is None or certificate.revocation.reason != CERTIFICATE_HOLD:
+        raise StoreError(
+            f"{named(key)} is not on hold",
+            help="only a certificateHold can be lifted (RFC 5280 section 5.3.1)",
+            code="store.not_on_hold",
+        )
+    working.set_revocation(key, None)
+    working.mention(certificate.object_id, entry.sequence)
+
+
+def _apply_crl(working: WorkingSet, _: Entry, payload: Crl) -> None:
+    last = working.last_crl(payload.issuer)
+    if last is not None and payload.number <= last.number:
+        raise ContentionError(
+            f"CRL number {payload.number} of {quoted(payload.issuer)} was used: "
+            f"the last is {last.number}",
+            help="run the command again",
+        )
+    working.set_crl(payload)
+
+
+def _apply_renamed(working: WorkingSet, entry: Entry, payload: Renamed) -> None:
+    previous, state = working.object(payload.previous), working.object(payload.object_id)
+    if previous is None or previous.current is None or previous.retired:
+        raise contention(payload.previous, "has no certificate to go on under another name")
+    if previous.open_reservation is not None:
+        raise contention(payload.previous, "has a reservation that is still open")
+    if state is not None and (state.in_force is not None or state.open_reservation is not None):
+        raise contention(payload.object_id, "has a certificate of its own")
+    if payload.previous.kind != payload.object_id.kind:
+        raise StoreError(
+            f"{payload.previous} cannot go on as {payload.object_id}",
+            code="store.entry_mismatch",
+        )
+    working.rename(payload.previous, payload.object_id)
+    working.mention(payload.object_id, entry.sequence)
+
+
+def _apply_retired(working: WorkingSet, entry: Entry, payload: Retired) -> None:
+    state = working.object(payload.object_id)
+    if state is None or state.retired:
+        raise contention(payload.object_id, "is not there to be retired")
+    if state.open_reservation is not None:
+        raise contention(payload.object_id, "has a reservation that is still open")
+    state = working.touch_object(payload.object_id)
+    state.retired, state.failure = True, None
+    working.mention(payload.object_id, entry.sequence)
+
+
+def _apply_notified(working: WorkingSet, entry: Entry, payload: Notified) -> None:
+    if working.was_notified(payload):
+        raise contention(payload.object_id, "was told about already")
+    working.add_notice(payload)
+    working.mention(payload.object_id, entry.sequence)
+
+
+def _apply_failed(working: WorkingSet, entry: Entry, payload: Failed) -> None:
+    working.touch_object(payload.object_id).failure = Failure(
+        payload.object_id, payload.message, payload.attempts, entry.at, payload.retry_at
+    )
+    working.mention(payload.object_id, entry.sequence)
+
+
+def _apply_reconciled(working: WorkingSet, _: Entry, payload: Reconciled) -> None:
+    working.set_meta("reconciled", payload.commit)
+
+
+RULES: Final[Mapping[type[Any], Callable[[WorkingSet, Entry, Any], None]]] = {
+    Genesis: _apply_genesis,
+    Reserved: _apply_reserved,
+    Issued: _apply_issued,
+    Authority: _apply_authority,
+    Adopted: _apply_adopted,
+    Revoked: _apply_revoked,
+    Released: _apply_released,
+    Crl: _apply_crl,
+    Renamed: _apply_renamed,
+    Retired: _apply_retired,
+    Notified: _apply_notified,
+    Failed: _apply_failed,
+    Reconciled: _apply_reconciled,
+}
+
+
+# --- Parts of rules ------------------------------------------------------------------------------
+
+
+def _check_unused(working: WorkingSet, key: CertificateKey) -> None:
+    """No serial number is ever used for two certificates (RFC 5280 section 4.1.2.2)."""
+    if working.certificate(key) is not None or working.reservation(key) is not None:
+        raise used(key)
+
+
+def _issuer_of(working: WorkingSet, payload: Authority) -> str:
+    """
+    Return the name of the authority that signed an authority's certificate.
+
+    Empty for one outside this store.
+    """
+    if is_self_issued(payload.certificate_der):
+        return payload.object_id.name
+    for name, issuer_der in sorted(working.authorities().items()):
+        if is_issued_by(payload.certificate_der, issuer_der):
+            return name
+    return ""
+
+
+def _add_foreign(
+    working: WorkingSet,
+    entry: Entry,
+    payload: Adopted | Authority,
+    key: CertificateKey,
+    *,
+    deletion_policy: str = "",
+    commit: str = "",
+    path: str = "",
+) -> None:
+    """Add a certificate that answers no request of this store."""
+    working.add_certificate(
+        key=key,
+        object_id=payload.object_id,
+        certificate_der=payload.certificate_der,
+        description=describe_certificate(payload.certificate_der),
+        columns={
+            "sequence": entry.sequence,
+            "profile": "",
+            "request_digest": "",
+            "intent_digest": "",
+            "issued_at": entry.at,
+            "commit_id": commit,
+            "path": path,
+            "deletion_policy": deletion_policy,
+        },
+        contents={"request": {}, "intent": {}},
+    )

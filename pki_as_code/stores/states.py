@@ -1,0 +1,72 @@
+"""What the rules know and change of objects and certificates, and what is to be written of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pki_as_code.model import Failure, ObjectId, Revocation
+from pki_as_code.stores.entries import EMPTY_DIGEST
+from pki_as_code.stores.interface import Head
+
+CertificateKey = tuple[str, int]
+"""Issuer and serial number."""
+
+
+@dataclass(slots=True)
+class ObjectState:
+    """What is known of one object. `current` is the certificate issued last under it."""
+
+    object_id: ObjectId
+    current: CertificateKey | None = None
+    current_not_after: datetime | None = None
+    retired: bool = False
+    failure: Failure | None = None
+    renamed_from: ObjectId | None = None
+    open_reservation: CertificateKey | None = None
+
+    @property
+    def in_force(self) -> CertificateKey | None:
+        """The current certificate, unless the object was retired."""
+        return None if self.retired else self.current
+
+
+@dataclass(slots=True)
+class CertificateState:
+    object_id: ObjectId
+    fingerprint_sha256: str
+    not_after: datetime
+    revocation: Revocation | None = None
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a working set has to write: rows that are new, and keys of what changed."""
+
+    certificates: list[dict[str, Any]] = field(default_factory=list)
+    contents: dict[CertificateKey, dict[str, Any]] = field(default_factory=dict)
+    names: list[dict[str, Any]] = field(default_factory=list)
+    mentions: dict[tuple[ObjectId, int], None] = field(default_factory=dict)
+    notices: list[dict[str, Any]] = field(default_factory=list)
+    objects: set[ObjectId] = field(default_factory=set)
+    authorities: set[str] = field(default_factory=set)
+    crls: set[str] = field(default_factory=set)
+    revocations: set[CertificateKey] = field(default_factory=set)
+    reserved: dict[CertificateKey, int] = field(default_factory=dict)
+    """Reservations made here and still open, with the sequence number of their entry."""
+
+    finished: set[CertificateKey] = field(default_factory=set)
+    """Reservations of the index that are no longer open."""
+
+    meta: set[str] = field(default_factory=set)
+
+
+def head_of(meta: dict[str, str]) -> Head:
+    """Return the position that the rows of `meta` describe."""
+    at = meta.get("at")
+    return Head(
+        sequence=int(meta.get("sequence", "-1")),
+        digest=meta.get("digest", EMPTY_DIGEST),
+        at=datetime.fromisoformat(at) if at else None,
+    )

@@ -1,0 +1,270 @@
+"""
+The tables of the index, and of the ledger where it is kept in a database.
+
+Only what SQLite and PostgreSQL have in common. Serial numbers are lower-case hex with an even
+number of digits, so that they sort and are searched by prefix as text; times are RFC 3339 in UTC
+with whole seconds, which sort as text too.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+from pki_as_code.model import JsonValue, canonical_json, format_time
+from pki_as_code.pkix.serial_numbers import serial_number_hex
+
+SCHEMA_VERSION: Final = 1
+
+# Ordered by bytes everywhere, never by a language.
+_TEXT: Final = String().with_variant(String(collation="C"), "postgresql")
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware time in UTC, whole seconds."""
+
+    impl = _TEXT
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else format_time(value.astimezone(UTC))
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class SerialNumber(TypeDecorator[int]):
+    """A serial number: 160 bits are more than any integer column has."""
+
+    impl = _TEXT
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else serial_number_hex(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else int(value, 16)
+
+
+class Json(TypeDecorator[JsonValue]):
+    """Canonical JSON, as text."""
+
+    impl = _TEXT
+    cache_ok = True
+
+    def process_bind_param(self, value: JsonValue, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else canonical_json(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> JsonValue:  # noqa: ARG002
+        return None if value is None else json.loads(value)
+
+
+LEDGER_METADATA: Final = MetaData()
+INDEX_METADATA: Final = MetaData()
+
+ledger: Final = Table(
+    "ledger",
+    LEDGER_METADATA,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("line", LargeBinary, nullable=False),
+)
+
+meta: Final = Table(
+    "meta",
+    INDEX_METADATA,
+    Column("key", _TEXT, primary_key=True),
+    Column("value", _TEXT, nullable=False),
+)
+
+
+def _object_columns(*, primary_key: bool = False) -> list[Column[str]]:
+    return [
+        Column(part, _TEXT, primary_key=primary_key, nullable=False)
+        for part in ("kind", "namespace", "name")
+    ]
+
+
+def _certificate_key() -> list[Column[Any]]:
+    return [
+        Column("issuer", _TEXT, primary_key=True),
+        Column("serial_number", SerialNumber, primary_key=True),
+    ]
+
+
+objects: Final = Table(
+    "objects",
+    INDEX_METADATA,
+    *_object_columns(primary_key=True),
+    Column("current_issuer", _TEXT),
+    Column("current_serial_number", SerialNumber),
+    Column("current_not_after", UtcTime),
+    Column("retired", Boolean, nullable=False),
+    Column("failure_message", _TEXT),
+    Column("failure_attempts", Integer),
+    Column("failed_at", UtcTime),
+    Column("retry_at", UtcTime),
+    Column("renamed_from", Json),
+)
+_looked_after = objects.c.current_not_after.is_not(None) & ~objects.c.retired
+Index(
+    "objects_due",
+    objects.c.current_not_after,
+    sqlite_where=_looked_after,
+    postgresql_where=_looked_after,
+)
+_to_be_retried = objects.c.retry_at.is_not(None)
+Index(
+    "objects_retry",
+    objects.c.retry_at,
+    sqlite_where=_to_be_retried,
+    postgresql_where=_to_be_retried,
+)
+
+reservations: Final = Table(
+    "reservations",
+    INDEX_METADATA,
+    *_certificate_key(),
+    *_object_columns(),
+    Column("sequence", Integer, nullable=False),
+    Column("tbs_certificate", LargeBinary, nullable=False),
+    Column("request", Json, nullable=False),
+    Column("request_digest", _TEXT, nullable=False),
+    Column("intent", Json, nullable=False),
+    Column("reason", _TEXT, nullable=False),
+    Column("replaces", SerialNumber),
+    Column("commit_id", _TEXT, nullable=False),
+    Column("path", _TEXT, nullable=False),
+    Column("deletion_policy", _TEXT, nullable=False),
+    UniqueConstraint("kind", "namespace", "name", name="one_open_reservation_per_object"),
+)
+
+certificates: Final = Table(
+    "certificates",
+    INDEX_METADATA,
+    *_certificate_key(),
+    *_object_columns(),
+    Column("sequence", Integer, nullable=False),
+    Column("subject", _TEXT, nullable=False),
+    Column("common_name", _TEXT),
+    Column("subject_alternative_names", Json, nullable=False),
+    Column("profile", _TEXT, nullable=False),
+    Column("not_before", UtcTime, nullable=False),
+    Column("not_after", UtcTime, nullable=False),
+    Column("public_key_sha256", _TEXT, nullable=False),
+    Column("fingerprint_sha256", _TEXT, nullable=False),
+    Column("request_digest", _TEXT, nullable=False),
+    Column("intent_digest", _TEXT, nullable=False),
+    Column("issued_at", UtcTime, nullable=False),
+    Column("commit_id", _TEXT, nullable=False),
+    Column("path", _TEXT, nullable=False),
+    Column("deletion_policy", _TEXT, nullable=False),
+    Column("revocation_reason", _TEXT),
+    Column("revocation_date", UtcTime),
+    Column("invalidity_date", UtcTime),
+    Column("requested_by", Json),
+)
+Index(
+    "certificates_by_not_after",
+    certificates.c.not_after,
+    certificates.c.serial_number,
+    certificates.c.issuer,
+)
+Index("certificates_by_name", certificates.c.namespace, certificates.c.name)
+Index("certificates_by_kind", certificates.c.kind)
+Index("certificates_by_serial_number", certificates.c.serial_number)
+Index("certificates_by_common_name", certificates.c.common_name)
+Index("certificates_by_public_key", certificates.c.public_key_sha256)
+Index("certificates_by_fingerprint", certificates.c.fingerprint_sha256)
+_revoked = certificates.c.revocation_date.is_not(None)
+Index(
+    "certificates_revoked",
+    certificates.c.issuer,
+    certificates.c.serial_number,
+    sqlite_where=_revoked,
+    postgresql_where=_revoked,
+)
+
+_of_certificate = (
+    ["issuer", "serial_number"],
+    ["certificates.issuer", "certificates.serial_number"],
+)
+
+# What is large, and not looked at to find something.
+certificate_contents: Final = Table(
+    "certificate_contents",
+    INDEX_METADATA,
+    *_certificate_key(),
+    Column("der", LargeBinary, nullable=False),
+    Column("request", Json, nullable=False),
+    Column("intent", Json, nullable=False),
+    ForeignKeyConstraint(*_of_certificate),
+)
+
+certificate_names: Final = Table(
+    "certificate_names",
+    INDEX_METADATA,
+    Column("subject_alternative_name", _TEXT, primary_key=True),
+    *_certificate_key(),
+    ForeignKeyConstraint(*_of_certificate),
+)
+
+authorities: Final = Table(
+    "authorities",
+    INDEX_METADATA,
+    Column("name", _TEXT, primary_key=True),
+    Column("certificate_der", LargeBinary, nullable=False),
+)
+
+notices: Final = Table(
+    "notices",
+    INDEX_METADATA,
+    *_object_columns(primary_key=True),
+    *_certificate_key(),
+    Column("event", _TEXT, primary_key=True),
+    Column("threshold_seconds", Integer, primary_key=True, autoincrement=False),
+    Column("address", _TEXT, primary_key=True),
+)
+# A certificate keeps its notices when its object is renamed.
+Index("notices_by_certificate", notices.c.issuer, notices.c.serial_number)
+
+crls: Final = Table(
+    "crls",
+    INDEX_METADATA,
+    Column("issuer", _TEXT, primary_key=True),
+    Column("number", SerialNumber, nullable=False),
+    Column("this_update", UtcTime, nullable=False),
+    Column("next_update", UtcTime, nullable=False),
+    Column("digest", _TEXT, nullable=False),
+)
+
+# Which entries concern an object.
+mentions: Final = Table(
+    "mentions",
+    INDEX_METADATA,
+    *_object_columns(primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+)
+
+PROJECTED: Final = tuple(table for table in INDEX_METADATA.sorted_tables if table is not meta)
+"""Every table that follows from the ledger alone, the referred-to before the referring."""
+
+
+def same_object(table: Table, kind: str, namespace: str, name: str) -> Any:
+    """Return the condition that a row is about that object."""
+    return (table.c.kind == kind) & (table.c.namespace == namespace) & (table.c.name == name)
