@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki_as_code.errors import InvalidValueError, IssuanceError, KeyBackendError
 from pki_as_code.model import (
+    AUTHORITY,
     CertificateRequest,
     IssuedCertificate,
     Reason,
@@ -30,7 +31,8 @@ from pki_as_code.model import (
 )
 from pki_as_code.pkix.algorithms import SignatureAlgorithm, signature_algorithm
 from pki_as_code.pkix.certificate import assemble_certificate, load_draft, subject_name_der
-from pki_as_code.pkix.drafts import certificate_findings, make_draft
+from pki_as_code.pkix.drafts import certificate_findings, is_draft_of, make_draft
+from pki_as_code.pkix.raw_certificate import read_tbs_certificate
 from pki_as_code.pkix.serial_numbers import format_serial_number, random_serial_number
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ def open_issuer(
     Raises:
         KeyBackendError: the key is not the one in the authority's certificate.
     """
-    if chain and public_key_der(key) != _public_der(chain[0].public_key()):
+    if chain and public_key_der(key) != encode_public_key(chain[0].public_key()):
         raise KeyBackendError(
             f"the private key of authority {name} is not the one in its certificate",
             help="put the right key back, or correct key.uri",
@@ -114,7 +116,7 @@ def open_issuer(
 
 def public_key_der(key: CertificateIssuerPrivateKeyTypes) -> bytes:
     """Return the SubjectPublicKeyInfo that belongs to a private key."""
-    return _public_der(key.public_key())
+    return encode_public_key(key.public_key())
 
 
 def prepare_certificate(
@@ -129,6 +131,7 @@ def prepare_certificate(
     Raises:
         IssuanceError: `findings` has every error found. Nothing was reserved.
     """
+    _check_signs(request, issuer)
     try:
         tbs_certificate = make_draft(
             request, issuer.chain, serial_number=random_serial_number(), now=now
@@ -156,28 +159,39 @@ def prepare_certificate(
     return PreparedCertificate(reservation, _algorithm(request, issuer), _MADE_HERE)
 
 
-def prepare_reserved(reservation: Reservation, issuer: Issuer) -> PreparedCertificate:
+def prepare_reserved(
+    reservation: Reservation, request: CertificateRequest, issuer: Issuer
+) -> PreparedCertificate:
     """
-    Take up what an earlier run reserved: the same bytes, whatever the manifest says by now.
+    Take up what an earlier run reserved: the same bytes, if `request` still asks for them.
 
     The serial number may already stand on a signature that nobody recorded; only the stored bytes
-    may ever carry it.
+    may ever carry it. The store is no authority over what is signed: the bytes must be what is made
+    of the request, and pass every lint, as if they were made now.
 
     Raises:
-        IssuanceError: the stored bytes are not for this issuer, or no longer pass.
+        IssuanceError: the stored bytes are not for this issuer, or not what is asked for.
     """
-    draft = load_draft(reservation.tbs_certificate)
-    expected = subject_name_der(issuer.certificate) if issuer.certificate else None
-    if draft.serial_number != reservation.serial_number or (
-        expected is not None and draft.issuer.public_bytes() != expected
-    ):
+    _check_signs(request, issuer)
+    algorithm = _algorithm(request, issuer)
+    tbs_certificate = reservation.tbs_certificate
+    try:
+        fits = (
+            _is_for(reservation, issuer, algorithm)
+            and request.digest == reservation.request_digest
+            and is_draft_of(tbs_certificate, request, issuer.chain)
+        )
+    except InvalidValueError:
+        fits = False
+    if not fits:
         raise IssuanceError(
-            f"the reservation {format_serial_number(reservation.serial_number)} is not one of "
-            f"{issuer.name}",
-            help="`pkictl store verify` says what is wrong with the store",
+            f"the reservation {format_serial_number(reservation.serial_number)} is not one that "
+            f"{issuer.name} can sign",
+            help="put back the key it was made for; `pkictl store verify` says whether something "
+            "is wrong with the store",
             code="issuance.reservation_unfit",
         )
-    algorithm = signature_algorithm(issuer.key.public_key(), _hash_name(reservation.request))
+    _check_lint(request.object_id.path, load_draft(tbs_certificate), issuer)
     return PreparedCertificate(reservation, algorithm, _MADE_HERE)
 
 
@@ -200,7 +214,7 @@ def sign_certificate(prepared: PreparedCertificate, issuer: Issuer) -> IssuedCer
     public_key = issuer.certificate.public_key() if issuer.certificate else issuer.key.public_key()
     try:
         algorithm.verify_signature(public_key, signature, tbs_certificate)
-    except InvalidSignature:
+    except (InvalidSignature, TypeError, ValueError):  # the latter: not even bytes
         raise IssuanceError(
             f"the key of {issuer.name} gave a signature that does not verify; it was thrown away",
             help="check the key backend; the reservation stays and the next run signs it",
@@ -224,6 +238,33 @@ def sign_certificate(prepared: PreparedCertificate, issuer: Issuer) -> IssuedCer
     )
 
 
+def _check_signs(request: CertificateRequest, issuer: Issuer) -> None:
+    """An authority without a certificate signs its own, and nothing else before that."""
+    self_signed = request.object_id.kind == AUTHORITY and request.object_id.name == request.issuer
+    if request.issuer != issuer.name or (issuer.certificate is None) is not self_signed:
+        raise IssuanceError(
+            f"{issuer.name} cannot sign {request.object_id.path} as it is",
+            help="`pkictl plan` says which authorities are to be signed first",
+            code="issuance.issuer_not_issued",
+        )
+
+
+def _is_for(reservation: Reservation, issuer: Issuer, algorithm: SignatureAlgorithm) -> bool:
+    """Tell whether the reserved bytes name this issuer, its key and how it signs."""
+    tbs = read_tbs_certificate(reservation.tbs_certificate)
+    names_issuer = (
+        tbs.issuer.encoding == subject_name_der(issuer.certificate)
+        if issuer.certificate
+        else tbs.public_key.encoding == public_key_der(issuer.key)
+    )
+    return (
+        names_issuer
+        and reservation.issuer == issuer.name
+        and load_draft(reservation.tbs_certificate).serial_number == reservation.serial_number
+        and tbs.signature_algorithm.encoding == algorithm.algorithm_identifier_der
+    )
+
+
 def _check_lint(path: str, draft: x509.Certificate, issuer: Issuer) -> None:
     errors = [
         finding
@@ -243,11 +284,8 @@ def _algorithm(request: CertificateRequest, issuer: Issuer) -> SignatureAlgorith
     return signature_algorithm(issuer.key.public_key(), request.hash_algorithm)
 
 
-def _hash_name(request: object) -> str | None:
-    found = request.get("hashAlgorithm") if isinstance(request, dict) else None
-    return str(found) if found else None
 
-
-def _public_der(public_key: object) -> bytes:
+def encode_public_key(public_key: object) -> bytes:
+    """Return the SubjectPublicKeyInfo of a public key."""
     der: bytes = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[attr-defined]
     return der

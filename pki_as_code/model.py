@@ -363,6 +363,7 @@ class Action(enum.StrEnum):
     RENAME = "rename"
     RETIRE = "retire"
     FINISH = "finish"
+    ABANDON = "abandon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,12 +388,33 @@ class IssueCertificate:
 
 @dataclass(frozen=True, slots=True)
 class FinishReservation:
-    """Sign what a run that died had reserved."""
+    """Sign what a run that died had reserved, because the manifest still asks for just that."""
+
+    reservation: Reservation
+    request: CertificateRequest
+    """What the manifest asks for now; the reserved bytes must be its certificate."""
+
+    reasons: tuple[Reason, ...]
+    source: Source | None = None
+    action: Action = Action.FINISH
+
+    @property
+    def object_id(self) -> ObjectId:
+        return self.reservation.object_id
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonReservation:
+    """
+    Give up what a run that died had reserved: nobody asks for it any more.
+
+    That run may have signed it, so that its serial number counts as revoked from now on.
+    """
 
     reservation: Reservation
     reasons: tuple[Reason, ...]
     source: Source | None = None
-    action: Action = Action.FINISH
+    action: Action = Action.ABANDON
 
     @property
     def object_id(self) -> ObjectId:
@@ -409,6 +431,27 @@ class AdoptAuthority:
     reasons: tuple[Reason, ...]
     source: Source | None
     path: str = ""
+    action: Action = Action.ADOPT
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptCertificate:
+    """Take up a certificate that exists already, and observe it from now on."""
+
+    object_id: ObjectId
+    certificate_der: bytes = field(repr=False)
+    issuer: str
+    serial_number: int
+    subject: str
+    subject_alternative_names: tuple[str, ...]
+    not_after: datetime
+    reasons: tuple[Reason, ...]
+    source: Source | None
+    deletion_policy: str = "Refuse"
+    path: str = ""
+    has_csr: bool = False
+    """The manifest has a CSR too: what it asks for is planned once this is recorded."""
+
     action: Action = Action.ADOPT
 
 
@@ -465,7 +508,9 @@ class RetireObject:
 Change = (
     IssueCertificate
     | FinishReservation
+    | AbandonReservation
     | AdoptAuthority
+    | AdoptCertificate
     | RevokeCertificate
     | ReleaseHold
     | RenameObject
@@ -499,6 +544,8 @@ class Plan:
 
     store: str
     planned_at: datetime
+    live: int = 0
+    """How many certificates the store looks after; guards measure a plan by it."""
 
     @property
     def digest(self) -> str:
@@ -522,9 +569,9 @@ def _change_identity(change: Change) -> JsonValue:
         case IssueCertificate():
             identity["request"] = change.request.digest
             identity["replaces"] = change.replaces and f"{change.replaces.serial_number:x}"
-        case FinishReservation():
+        case FinishReservation() | AbandonReservation():
             identity["serial"] = f"{change.reservation.serial_number:x}"
-        case AdoptAuthority():
+        case AdoptAuthority() | AdoptCertificate():
             identity["certificate"] = hashlib.sha256(change.certificate_der).hexdigest()
         case RevokeCertificate() | ReleaseHold() | RenameObject() | RetireObject():
             identity["certificate"] = (
@@ -552,3 +599,49 @@ class StatusReport:
     @property
     def in_sync(self) -> bool:
         return not self.plan.changes and not self.plan.refused
+
+
+# --- Notices -------------------------------------------------------------------------------------
+
+
+class Event(enum.StrEnum):
+    """What people are told about; the ledger keeps these words."""
+
+    EXPIRING = "expiring"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    ON_HOLD = "onHold"
+    RENEWAL_FAILED = "renewalFailed"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing to tell one address about one certificate."""
+
+    event: Event
+    certificate: CertificateRecord
+    channel: str
+    """Where it goes: `mailto:ops@example.com`, or the URL of a webhook."""
+
+    address: str
+    """The channel as the ledger remembers it, and as it may be shown: of a URL, which may hold a
+    token, no more than its host and a digest."""
+
+    name: str = ""
+    """What the recipient is called; may be empty."""
+
+    threshold_seconds: int = 0
+    """How long before the end of the certificate it became due; 0 for what has no such time."""
+
+    renewal: str = ""
+    """`Automatic`, `Request` or `None`; empty when no manifest says how it is renewed."""
+
+    csr_path: str = ""
+    failure: str = ""
+    """Why it could not be renewed."""
+
+    @property
+    def id(self) -> str:
+        """The same for the same notice in any run, so that who gets one twice can tell."""
+        key = [self.certificate.issuer, f"{self.certificate.serial_number:x}"]
+        return sha256_digest([*key, self.event, self.threshold_seconds, self.channel])

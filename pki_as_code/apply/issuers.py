@@ -10,8 +10,8 @@ from cryptography import x509
 
 from pki_as_code.errors import IssuanceError, KeyBackendError, StoreError
 from pki_as_code.gitrepo import is_ignored, is_tracked
-from pki_as_code.issuance import Issuer, open_issuer, public_key_der
-from pki_as_code.keys import create_key, key_exists, open_key
+from pki_as_code.issuance import Issuer, encode_public_key, open_issuer, public_key_der
+from pki_as_code.keys import check_new_key, create_key, key_exists, open_key
 from pki_as_code.keys.interface import Secrets
 from pki_as_code.model import (
     AUTHORITY,
@@ -19,12 +19,10 @@ from pki_as_code.model import (
     Change,
     FinishReservation,
     IssueCertificate,
-    Reservation,
 )
 from pki_as_code.pkix.algorithms import matches_key_spec
 from pki_as_code.plan.authorities import (
     Authority,
-    authority_id,
     chain_of,
     committed_key,
     find_authority,
@@ -70,10 +68,6 @@ class Issuers:
             self._open[name] = open_issuer(name, self._key(authority), chain)
         return self._open[name]
 
-    def forget(self, name: str) -> None:
-        """Take up an authority's new certificate when it is needed next."""
-        self._open.pop(name, None)
-
     def for_authority(self, request: CertificateRequest) -> tuple[Issuer, CertificateRequest]:
         """
         Make (or find) an authority's own key; return who signs it and the completed request.
@@ -82,18 +76,27 @@ class Issuers:
         """
         name = request.object_id.name
         key = self._own_key(self._authority(name))
+        self._check_not_shared(name, public_key_der(key))
         completed = replace(request, public_key_der=public_key_der(key))
         if request.issuer == name:
-            self._open[name] = open_issuer(name, key, [])
-            return self._open[name], completed
+            return open_issuer(name, key, []), completed
         return self.issuer(request.issuer), completed
 
-    def for_reservation(self, reservation: Reservation) -> Issuer:
-        """Return who signs what an earlier run reserved; a root signs itself before it is one."""
-        name = reservation.issuer
-        if reservation.object_id == authority_id(name) and name not in self._open:
-            self._open[name] = open_issuer(name, self._own_key(self._authority(name)), [])
-        return self.issuer(name)
+    def for_reservation(self, request: CertificateRequest) -> tuple[Issuer, CertificateRequest]:
+        """
+        Return who signs what an earlier run reserved, and the request with the key as it is.
+
+        The key of an authority is there since before the reservation: one that is gone is not made
+        anew.
+        """
+        name = request.object_id.name
+        if request.object_id.kind != AUTHORITY:
+            return self.issuer(request.issuer), request
+        key = self._key(self._authority(name))
+        completed = replace(request, public_key_der=public_key_der(key))
+        if request.issuer == name:
+            return open_issuer(name, key, []), completed
+        return self.issuer(request.issuer), completed
 
     def check(self, changes: Iterable[Change]) -> None:
         """
@@ -104,11 +107,10 @@ class Issuers:
         """
         for change in changes:
             if isinstance(change, FinishReservation):
-                self.for_reservation(change.reservation)
+                self.for_reservation(change.request)
             elif isinstance(change, IssueCertificate):
                 if change.object_id.kind == AUTHORITY:
-                    authority = self._authority(change.object_id.name)
-                    self._check_outside_git(authority)
+                    self._check_own_key(self._authority(change.object_id.name))
                 if change.request.issuer != change.object_id.name:
                     self.issuer(change.request.issuer)
 
@@ -125,10 +127,22 @@ class Issuers:
             self._keys[name] = open_key(spec.key.uri, root=root, name=name, secrets=self._secrets)
         return self._keys[name]
 
+    def _check_own_key(self, authority: Authority) -> None:
+        """Check the place of a new authority's key, and the key when it is there already."""
+        check_outside_git(self._workspace, authority)
+        key, root = authority.manifest.spec.key, self._workspace.root
+        if key is None:
+            return
+        if key_exists(key.uri, root=root):
+            self._own_key(authority)
+        else:
+            name = authority.object_id.name
+            check_new_key(key.uri, root=root, name=name, secrets=self._secrets)
+
     def _own_key(self, authority: Authority) -> CertificateIssuerPrivateKeyTypes:
         """Open the authority's key, or make it where there is none yet."""
         name, spec, root = authority.object_id.name, authority.manifest.spec, self._workspace.root
-        self._check_outside_git(authority)
+        check_outside_git(self._workspace, authority)
         if spec.key is not None and not key_exists(spec.key.uri, root=root):
             self._keys[name] = create_key(
                 spec.key.uri, spec.key_spec, root=root, name=name, secrets=self._secrets
@@ -143,22 +157,16 @@ class Issuers:
             )
         return key
 
-    def _check_outside_git(self, authority: Authority) -> None:
-        """A private key in a commit is public for ever: refuse before there is one."""
-        path = key_path(authority)
-        if path is None:
-            return
-        repository = self._workspace.repository
-        name = authority.object_id.name
-        if is_tracked(repository, path):
-            finding = committed_key(authority)
-            raise KeyBackendError(finding.message, help=finding.help, code=finding.code)
-        if not is_ignored(repository, path):
-            raise KeyBackendError(
-                f"git would commit the key of authority {name} ({path})",
-                help=f"add `/{path.split('/')[0]}/` to .gitignore",
-                code="key.not_ignored",
-            )
+    def _check_not_shared(self, name: str, key: bytes) -> None:
+        """Two authorities with one key: what limits the one does not limit the other."""
+        for other, der in self._workspace.store.authorities().items():
+            public_key = x509.load_der_x509_certificate(der).public_key()
+            if other != name and encode_public_key(public_key) == key:
+                raise KeyBackendError(
+                    f"the key of authority {name} is that of authority {other}",
+                    help="give each authority a key of its own: another key.uri",
+                    code="key.shared",
+                )
 
     def _authority(self, name: str) -> Authority:
         found = find_authority(self._workspace.loaded.manifests, name)
@@ -186,3 +194,24 @@ class Issuers:
                 )
             chain.append(x509.load_der_x509_certificate(der))
         return chain
+
+
+def check_outside_git(workspace: Workspace, authority: Authority) -> None:
+    """
+    Raise `KeyBackendError` when git has the authority's key, or would take it.
+
+    A private key in a commit is public for ever: refuse before there is one.
+    """
+    path = key_path(authority)
+    if path is None:
+        return
+    repository = workspace.repository
+    if is_tracked(repository, path):
+        finding = committed_key(authority)
+        raise KeyBackendError(finding.message, help=finding.help, code=finding.code)
+    if not is_ignored(repository, path):
+        raise KeyBackendError(
+            f"git would commit the key of authority {authority.object_id.name} ({path})",
+            help=f"add `/{path.split('/')[0]}/` to .gitignore",
+            code="key.not_ignored",
+        )

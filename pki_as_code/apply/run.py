@@ -13,9 +13,10 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar, assert_never
 
+from pki_as_code.apply.adoption import adopted_entries
+from pki_as_code.apply.askers import Askers
 from pki_as_code.apply.issuers import Issuers
 from pki_as_code.errors import InvalidValueError, IssuanceError, KeyBackendError, PkiAsCodeError
-from pki_as_code.gitrepo import last_changes
 from pki_as_code.issuance import (
     Issuer,
     Origin,
@@ -26,7 +27,9 @@ from pki_as_code.issuance import (
 )
 from pki_as_code.model import (
     AUTHORITY,
+    AbandonReservation,
     AdoptAuthority,
+    AdoptCertificate,
     Change,
     FinishReservation,
     IssueCertificate,
@@ -38,8 +41,8 @@ from pki_as_code.model import (
     RetireObject,
     RevokeCertificate,
 )
-from pki_as_code.stores.entries import Authority as AuthorityEntry
 from pki_as_code.stores.entries import (
+    Abandoned,
     Issued,
     Payload,
     Reconciled,
@@ -49,6 +52,7 @@ from pki_as_code.stores.entries import (
     Retired,
     Revoked,
 )
+from pki_as_code.stores.entries import Authority as AuthorityEntry
 from pki_as_code.workspace import Workspace
 
 BATCH = 500
@@ -88,7 +92,8 @@ def apply_plan(plan: Plan, workspace: Workspace, settings: Settings) -> Iterator
     1. Record what needs no key: revocations, lifted holds, renames, retirements.
     2. Finish open reservations.
     3. Authorities, in the order of the plan: the next may need the one before.
-    4. Certificates, in batches.
+    4. Certificates made elsewhere, which are taken up.
+    5. Certificates, in batches.
 
     Raises:
         ContentionError: another runner wrote meanwhile; what was yielded stands.
@@ -106,8 +111,18 @@ def apply_plan(plan: Plan, workspace: Workspace, settings: Settings) -> Iterator
             is_authority = change.object_id.kind == AUTHORITY
             (authorities if is_authority else certificates).append(change)
     yield from run.issue_authorities(authorities)
+    yield from run.adopt([c for c in plan.changes if isinstance(c, AdoptCertificate)])
     yield from run.issue_certificates(certificates)
-    run.close(complete=not settings.only)
+
+
+def record_reconciled(workspace: Workspace, settings: Settings, commit: str) -> None:
+    """
+    Note that all the manifests of `commit` ask for was done.
+
+    Raises:
+        ContentionError, StoreError: as `apply_plan`.
+    """
+    _Run(workspace, settings, commit).record([Reconciled(commit)], f"reconciled {commit[:12]}")
 
 
 class _Run:
@@ -116,8 +131,7 @@ class _Run:
     def __init__(self, workspace: Workspace, settings: Settings, commit: str) -> None:
         self.workspace, self.settings, self.commit = workspace, settings, commit
         self.store, self.issuers = workspace.store, settings.issuers
-        self._wrote = False
-        self._failed = False
+        self.askers = Askers(workspace.repository, commit)
 
     # --- Decisions that need no key --------------------------------------------------------------
 
@@ -130,7 +144,7 @@ class _Run:
                 decided.append((change, payload))
         if decided:
             what = ", ".join(sorted({str(change.action) for change, _ in decided}))
-            self._record([payload for _, payload in decided], f"{what} {len(decided)}")
+            self.record([payload for _, payload in decided], f"{what} {len(decided)}")
         for change, _ in decided:
             yield Outcome(change)
 
@@ -144,7 +158,7 @@ class _Run:
                     reason=change.revocation_reason,
                     revocation_date=self.settings.now,
                     invalidity_date=change.invalidity_date,
-                    commit=self._commit_of(change.path),
+                    commit=self.askers.commit_of(change.path),
                     path=change.path,
                     requested_by=change.object_id,
                 )
@@ -153,18 +167,35 @@ class _Run:
                     object_id=record.object_id,
                     issuer=record.issuer,
                     serial_number=record.serial_number,
-                    commit=self._commit_of(change.path),
+                    commit=self.askers.commit_of(change.path),
                     path=change.path,
                 )
             case RenameObject():
-                commit = self._commit_of(change.path)
+                commit = self.askers.commit_of(change.path)
                 return Renamed(change.object_id, change.previous, commit, change.path)
             case RetireObject():
                 return Retired(change.object_id, self.commit)
-            case IssueCertificate() | FinishReservation() | AdoptAuthority():
+            case AbandonReservation(reservation=reservation):
+                return Abandoned(
+                    object_id=reservation.object_id,
+                    issuer=reservation.issuer,
+                    serial_number=reservation.serial_number,
+                    reason=change.reasons[0].code,
+                    commit=self.commit,
+                )
+            case IssueCertificate() | FinishReservation() | AdoptAuthority() | AdoptCertificate():
                 return None
             case _:
                 assert_never(change)
+
+    def adopt(self, changes: Sequence[AdoptCertificate]) -> Iterator[Outcome]:
+        """Record certificates that were made elsewhere, in one batch."""
+        if not changes:
+            return
+        commits = self.askers.commits([change.path for change in changes])
+        entries = adopted_entries(changes, commits, self.commit)
+        self.record(entries, f"adopt {_certificates(len(changes))}")
+        yield from map(Outcome, changes)
 
     # --- Signing ---------------------------------------------------------------------------------
 
@@ -174,10 +205,10 @@ class _Run:
             prepared: list[Prepared] = []
             for change in batch:
                 try:
-                    issuer = self.issuers.for_reservation(change.reservation)
-                    item = prepare_reserved(change.reservation, issuer)
+                    issuer, request = self.issuers.for_reservation(change.request)
+                    item = prepare_reserved(change.reservation, request, issuer)
                 except ItemError as error:
-                    yield self._failure(change, error)
+                    yield Outcome(change, error=error)
                 else:
                     prepared.append((change, item, issuer))
             yield from self._sign_and_record(prepared)
@@ -189,22 +220,22 @@ class _Run:
         for change in changes:
             if isinstance(change, AdoptAuthority):
                 entry = AuthorityEntry(change.object_id, change.certificate_der)
-                self._record([entry], f"adopt authority {change.object_id.name}")
+                self.record([entry], f"adopt authority {change.object_id.name}")
                 yield Outcome(change)
                 continue
             try:
                 issuer, request = self.issuers.for_authority(change.request)
                 completed = replace(change, request=request)
-                item = self._prepare(completed, issuer, self._commits([change.path]))
+                item = self._prepare(completed, issuer, self.askers.commits([change.path]))
             except ItemError as error:
-                yield self._failure(change, error)
+                yield Outcome(change, error=error)
                 continue
             self._reserve([item])
             yield from self._sign_and_record([(completed, item, issuer)])
 
     def issue_certificates(self, changes: Sequence[IssueCertificate]) -> Iterator[Outcome]:
         """Reserve, sign and record in batches, one authority after the other."""
-        commits = self._commits([path for c in changes for path in (c.path, c.csr_path)])
+        commits = self.askers.commits([path for c in changes for path in (c.path, c.csr_path)])
         ordered = sorted(changes, key=lambda c: (c.request.issuer, c.object_id))
         for batch in _batches(ordered):
             prepared: list[Prepared] = []
@@ -213,17 +244,12 @@ class _Run:
                     issuer = self.issuers.issuer(change.request.issuer)
                     item = self._prepare(change, issuer, commits)
                 except ItemError as error:
-                    yield self._failure(change, error)
+                    yield Outcome(change, error=error)
                 else:
                     prepared.append((change, item, issuer))
             if prepared:
                 self._reserve([item for _, item, _ in prepared])
             yield from self._sign_and_record(prepared)
-
-    def close(self, *, complete: bool) -> None:
-        """Note the commit as reconciled, when all it asks for was done and something was."""
-        if complete and self._wrote and self.commit and not self._failed:
-            self._record([Reconciled(self.commit)], f"reconciled {self.commit[:12]}")
 
     def _prepare(
         self, change: IssueCertificate, issuer: Issuer, commits: Mapping[str, str]
@@ -231,7 +257,7 @@ class _Run:
         origin = Origin(
             reason=change.reasons[0],
             replaces=change.replaces.serial_number if change.replaces else None,
-            commit=self._newest(commits, change),
+            commit=self.askers.newest(commits, (change.path, change.csr_path)),
             path=change.path,
             deletion_policy=change.deletion_policy,
         )
@@ -244,17 +270,16 @@ class _Run:
         for change, item, issuer in prepared:
             try:
                 issued = sign_certificate(item, issuer)
-            except IssuanceError as error:
-                outcomes.append(self._failure(change, error))
+            except ItemError as error:
+                outcomes.append(Outcome(change, error=error))
                 continue
             outcomes.append(Outcome(change, issued))
             payloads.append(self._issued_entry(issued, change))
             if issued.object_id.kind == AUTHORITY:
                 payloads.append(AuthorityEntry(issued.object_id, issued.certificate_der))
-                self.issuers.forget(issued.object_id.name)
         if payloads:
             count = sum(isinstance(payload, Issued) for payload in payloads)
-            self._record(payloads, f"issue {_certificates(count)}")
+            self.record(payloads, f"issue {_certificates(count)}")
         yield from outcomes
 
     def _issued_entry(self, issued: IssuedCertificate, change: Change) -> Issued:
@@ -275,38 +300,12 @@ class _Run:
             now=self.settings.now,
             message=self._message(f"reserve {_certificates(len(prepared))}"),
         )
-        self._wrote = True
 
-    def _record(self, payloads: Sequence[Payload], what: str) -> None:
+    def record(self, payloads: Sequence[Payload], what: str) -> None:
         self.store.record(payloads, now=self.settings.now, message=self._message(what))
-        self._wrote = True
 
     def _message(self, what: str) -> str:
         return f"{what}\n\nSource-Commit: {self.commit}\n" if self.commit else f"{what}\n"
-
-    def _failure(self, change: Change, error: PkiAsCodeError) -> Outcome:
-        self._failed = True
-        return Outcome(change, error=error)
-
-    # --- Provenance ------------------------------------------------------------------------------
-
-    def _commits(self, paths: Sequence[str]) -> Mapping[str, str]:
-        known = [path for path in paths if path]
-        if not self.commit or not known:
-            return {}
-        return last_changes(self.workspace.repository, self.commit, known)
-
-    def _commit_of(self, path: str) -> str:
-        return self._commits([path]).get(path, self.commit)
-
-    def _newest(self, commits: Mapping[str, str], change: IssueCertificate) -> str:
-        """Return the commit that asked: of the manifest's and its CSR's last change the later."""
-        ids = {commits[path] for path in (change.path, change.csr_path) if path in commits}
-        if len(ids) > 1:
-            first, second = sorted(ids)
-            older = self.workspace.repository.is_ancestor(first, second)
-            return second if older else first
-        return ids.pop() if ids else self.commit
 
 
 def _batches(items: Iterable[T]) -> Iterator[list[T]]:

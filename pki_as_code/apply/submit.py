@@ -7,6 +7,8 @@ opened: a request that cannot be carried out leaves no trace.
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,15 +18,19 @@ from pki_as_code.apply.issuers import Issuers
 from pki_as_code.apply.reconcile import reconcile
 from pki_as_code.apply.run import Outcome, Settings
 from pki_as_code.durable import write_file_atomically
-from pki_as_code.errors import RepositoryError
+from pki_as_code.errors import IssuanceError, RepositoryError
 from pki_as_code.gitplumbing import GitRepository
 from pki_as_code.gitrepo import commit_paths, commit_to_branch, uncommitted_paths
 from pki_as_code.keys.interface import Secrets
 from pki_as_code.manifests.load import load_manifests
 from pki_as_code.manifests.overlay import OverlayTree
-from pki_as_code.model import ObjectId, Plan
+from pki_as_code.manifests.tree import check_relative, git_mode, not_regular
+from pki_as_code.model import ObjectId, Plan, Severity
 from pki_as_code.plan.guards import guard_plan
 from pki_as_code.workspace import Workspace
+
+NOT_DONE = frozenset({"certificate.revoked", "revocation.still_held"})
+"""Warnings of a plan that say why an object is left as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +49,20 @@ def preview(workspace: Workspace, submission: Submission, now: datetime) -> tupl
     Plan the submission as if it were committed on top of the workspace's revision.
 
     Raises:
-        ManifestError, UnsafePlanError: it cannot be carried out; nothing was written.
+        ManifestError, UnsafePlanError, IssuanceError: it cannot be carried out; nothing was
+            written.
     """
     overlay = OverlayTree(workspace.tree, submission.files)
     imagined = replace(workspace, tree=overlay, loaded=load_manifests(overlay))
     plan = imagined.plan(now, submission.objects)
     guard_plan(plan, imagined.loaded.manifests, {})
+    # In a plan of everything a warning; here, the reason why what was asked for is not done.
+    told = [f for f in plan.findings if f.severity is Severity.ERROR or f.code in NOT_DONE]
+    if told:
+        findings = [replace(finding, severity=Severity.ERROR) for finding in told]
+        raise IssuanceError(
+            told[0].message, help=told[0].help, code=told[0].code, findings=findings
+        )
     return imagined, plan
 
 
@@ -58,7 +72,11 @@ def write_files(repository: GitRepository, files: Mapping[str, bytes]) -> None:
 
     Raises:
         RepositoryError: one of them has changes there that are not committed.
+        InvalidValueError: one of them is, or would lie behind, something else than a directory;
+            `path.symlink`, `path.special`, `path.outside`. Nothing was written.
     """
+    for path in files:
+        check_writable_place(repository.root, path)
     changed = set(uncommitted_paths(repository, sorted(files)))
     lost = [path for path in sorted(changed) if _differs(repository.root / path, files[path])]
     if lost:
@@ -102,8 +120,37 @@ def submit(
 
 
 def submit_to_branch(workspace: Workspace, submission: Submission, branch: str) -> str:
-    """Commit the submission to a branch, for a pull request; returns the commit's id."""
+    """
+    Commit the submission to a branch, for a pull request; returns the commit's id.
+
+    Raises:
+        RepositoryError: the branch is checked out, is none, or is the store's.
+    """
+    if workspace.store.uri == f"git:{branch}":
+        raise RepositoryError(
+            f"branch {branch!r} is the store, which only pkictl writes to",
+            help="name another branch",
+            code="git.store_branch",
+        )
     return commit_to_branch(workspace.repository, branch, submission.files, submission.message)
+
+
+def check_writable_place(root: Path, path: str) -> None:
+    """
+    Raise `InvalidValueError` unless `path` can be written without leaving the working tree.
+
+    A directory that is a symbolic link would have it written where the link leads.
+    """
+    check_relative(path)
+    *directories, _ = path.split("/")
+    place = root
+    for name in directories:
+        place /= name
+        if os.path.lexists(place) and not stat.S_ISDIR(mode := place.lstat().st_mode):
+            raise not_regular(path, git_mode(mode))
+    target = root / path
+    if os.path.lexists(target) and not stat.S_ISREG(mode := target.lstat().st_mode):
+        raise not_regular(path, git_mode(mode))
 
 
 def _differs(path: Path, data: bytes) -> bool:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from textwrap import wrap
+from typing import TYPE_CHECKING
 
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.escape import safe
@@ -14,6 +18,9 @@ from pki_as_code.formats.terminal import DIM, RED, YELLOW, paint
 from pki_as_code.formats.values import format_date, revocation_json
 from pki_as_code.model import CertificateRecord, JsonValue, Status, format_time
 from pki_as_code.pkix.serial_numbers import format_serial_number
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 Watchers = Callable[[CertificateRecord], Sequence[str]]
 """Returns who is told about a certificate; watchers are manifests, the store does not know them."""
@@ -44,6 +51,13 @@ _STYLES = {
 }
 
 
+# A subject with one common name and nothing that is escaped, quoted or of several values.
+_ONE_PLAIN_NAME = re.compile(
+    r"(?:(?!CN=)[A-Za-z]+=[^,+=\\\"#<>;]*,)*CN=(?P<name>[^,+=\\\"#<>;]+)"
+    r"(?:,(?!CN=)[A-Za-z]+=[^,+=\\\"#<>;]*)*"
+)
+
+
 def nobody(_: CertificateRecord) -> Sequence[str]:
     """The `Watchers` of a list that does not look at manifests."""
     return ()
@@ -72,6 +86,36 @@ def certificate_json(
     }
 
 
+def certificate_view_json(
+    record: CertificateRecord,
+    certificate: x509.Certificate,
+    *,
+    now: datetime,
+    watchers: Sequence[str],
+    csr: bytes | None,
+) -> dict[str, JsonValue]:
+    """
+    Return what `view_cert --output json` says beside the fields of the certificate itself.
+
+    `issuer` is the authority, `issuerName` its name in the certificate; `csr` comes as DER.
+    """
+    from pki_as_code.pkix.text import name_text
+
+    return {
+        **certificate_json(record, now=now, watchers=lambda _: watchers),
+        "issuerName": name_text(certificate, is_subject=False),
+        "issuedAt": format_time(record.issued_at),
+        "adopted": not record.request_digest,
+        "csr": _pem("CERTIFICATE REQUEST", csr) if csr else None,
+    }
+
+
+def _pem(label: str, der: bytes) -> str:
+    """Return DER as PEM (RFC 7468)."""
+    body = "\n".join(wrap(b64encode(der).decode("ascii"), 64))
+    return f"-----BEGIN {label}-----\n{body}\n-----END {label}-----\n"
+
+
 def shown_name(record: CertificateRecord) -> str:
     """Return the common name, or the first alternative name, or the subject; not escaped."""
     if name := _common_name(record.subject):
@@ -84,6 +128,9 @@ def shown_name(record: CertificateRecord) -> str:
 def _common_name(subject: str) -> str | None:
     if "CN=" not in subject:
         return None
+    simple = _ONE_PLAIN_NAME.fullmatch(subject)
+    if simple is not None:
+        return simple["name"]  # a list of thousands has nearly nothing else
     from pki_as_code.pkix.names import common_name, parse_name
 
     try:

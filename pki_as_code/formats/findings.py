@@ -95,7 +95,9 @@ def _lines(finding: Finding, *, color: bool) -> Iterator[str]:
         if source.snippet.strip():
             yield from _snippet_lines(source, margin, finding.severity, color=color)
     if finding.help:
-        yield f"{margin} {paint('= help:', CYAN, color=color)} {safe(finding.help)}"
+        first, *more = finding.help.split("\n")
+        yield f"{margin} {paint('= help:', CYAN, color=color)} {safe(first)}"
+        yield from (f"{margin}   {safe(line)}" for line in more)  # a list of candidates
 
 
 def _snippet_lines(

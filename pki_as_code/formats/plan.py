@@ -22,8 +22,10 @@ from pki_as_code.formats.terminal import (
 from pki_as_code.formats.values import format_date, format_seconds
 from pki_as_code.model import (
     AUTHORITY,
+    AbandonReservation,
     Action,
     AdoptAuthority,
+    AdoptCertificate,
     CertificateRequest,
     Change,
     FinishReservation,
@@ -49,6 +51,7 @@ MARKS: dict[Action, str] = {
     Action.RENAME: "~",
     Action.RETIRE: "-",
     Action.FINISH: "+",
+    Action.ABANDON: "-",
 }
 REFUSED = "!"
 _STYLES = {"+": (GREEN,), "~": (YELLOW,), "-": (RED,), REFUSED: (BOLD, RED)}
@@ -159,13 +162,17 @@ def _change_row(change: Change) -> _Row:
         case IssueCertificate(request=request):
             thing = _thing(change.object_id)
             return _Row(mark, action, thing, safe(request.issuer), _issue_details(change))
-        case FinishReservation(reservation=reservation):
+        case FinishReservation(reservation=reservation, request=request):
+            serial = format_serial_number(reservation.serial_number)
+            asked = f"{_lifetime(request)}  {_names(request)}"
+            details = f"{serial}  {asked}  {_reasons(change.reasons)}"
+            return _Row(mark, action, _thing(change.object_id), safe(reservation.issuer), details)
+        case AbandonReservation(reservation=reservation):
             serial = format_serial_number(reservation.serial_number)
             details = f"{serial}  {_reasons(change.reasons)}"
             return _Row(mark, action, _thing(change.object_id), safe(reservation.issuer), details)
-        case AdoptAuthority():
-            details = _reasons(change.reasons)
-            return _Row(mark, action, _thing(change.object_id), safe(change.issuer), details)
+        case AdoptAuthority(issuer=issuer) | AdoptCertificate(issuer=issuer):
+            return _Row(mark, action, _thing(change.object_id), safe(issuer), _adopted(change))
         case RevokeCertificate(certificate=certificate):
             serial = format_serial_number(certificate.serial_number)
             details = f"{serial}  {safe(change.revocation_reason)}"
@@ -192,6 +199,15 @@ def _issue_details(change: IssueCertificate) -> str:
     return details
 
 
+def _adopted(change: AdoptAuthority | AdoptCertificate) -> str:
+    if isinstance(change, AdoptAuthority):
+        return _reasons(change.reasons)
+    serial = format_serial_number(change.serial_number)
+    names = [_bare(name) for name in change.subject_alternative_names]
+    shown = safe(", ".join(names) or change.subject)
+    return f"{serial}  until {format_date(change.not_after)}  {shown}   {safe(change.path)}"
+
+
 def _lifetime(request: CertificateRequest) -> str:
     if request.not_after is not None:
         return f"until {format_date(request.not_after)}"
@@ -200,10 +216,13 @@ def _lifetime(request: CertificateRequest) -> str:
 
 def _names(request: CertificateRequest) -> str:
     """Return every name, none left out: what is not shown is not reviewed."""
-    names = [
-        name.removeprefix("DNS:").removeprefix("IP:") for name in request.subject_alternative_names
-    ]
+    names = [_bare(name) for name in request.subject_alternative_names]
     return safe(", ".join(names) or request.subject)
+
+
+def _bare(name: str) -> str:
+    """Return a DNS name or an address without its type, as people write it."""
+    return name.removeprefix("DNS:").removeprefix("IP:")
 
 
 def _reasons(reasons: tuple[Reason, ...]) -> str:

@@ -12,7 +12,9 @@ from pki_as_code.formats.plan import count_actions
 from pki_as_code.formats.structured import format_json
 from pki_as_code.formats.values import optional_time, revocation_json, source_json
 from pki_as_code.model import (
+    AbandonReservation,
     AdoptAuthority,
+    AdoptCertificate,
     CertificateRecord,
     CertificateRequest,
     Change,
@@ -88,12 +90,17 @@ def _effect_json(change: Change, planned_at: datetime) -> dict[str, JsonValue]:
             before = None if replaces is None else _record_json(replaces)
             after = _request_json(request, planned_at)
             effect = {"issuer": request.issuer, "before": before, "after": after}
-        case FinishReservation(reservation=reservation):
-            after = _reservation_json(reservation)
+        case FinishReservation(reservation=reservation, request=request):
+            after = _request_json(request, planned_at) | _reservation_json(reservation)
             effect = {"issuer": reservation.issuer, "before": None, "after": after}
+        case AbandonReservation(reservation=reservation):
+            before = _reservation_json(reservation)
+            effect = {"issuer": reservation.issuer, "before": before, "after": None}
         case AdoptAuthority(issuer=issuer, certificate_der=der):
             after = {"issuer": issuer, "fingerprintSha256": hashlib.sha256(der).hexdigest()}
             effect = {"issuer": issuer, "before": None, "after": after}
+        case AdoptCertificate(issuer=issuer):
+            effect = {"issuer": issuer, "before": None, "after": _adopted_json(change)}
         case RevokeCertificate(certificate=certificate):
             effect = _of_record(certificate, keeps=False)
             effect["revocation"] = {
@@ -109,6 +116,17 @@ def _effect_json(change: Change, planned_at: datetime) -> dict[str, JsonValue]:
         case _:
             assert_never(change)
     return effect
+
+
+def _adopted_json(change: AdoptCertificate) -> dict[str, JsonValue]:
+    return {
+        "serialNumber": format_serial_number(change.serial_number),
+        "subject": change.subject,
+        "subjectAltNames": list(change.subject_alternative_names),
+        "notAfter": format_time(change.not_after),
+        "issuer": change.issuer,
+        "fingerprintSha256": hashlib.sha256(change.certificate_der).hexdigest(),
+    }
 
 
 def _of_record(certificate: CertificateRecord, *, keeps: bool) -> dict[str, JsonValue]:

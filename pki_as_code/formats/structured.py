@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     import yaml
 
 
-def format_json(value: JsonValue) -> str:
+def format_json(value: JsonValue, *, indent: int | None = 2) -> str:
     """Return indented JSON with a newline at the end, keys in the order given."""
-    return _break_commands(json.dumps(value, indent=2)) + "\n"
+    return _break_commands(json.dumps(value, indent=indent)) + "\n"
 
 
 def format_json_line(value: JsonValue) -> str:

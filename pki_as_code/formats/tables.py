@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain, islice
 
 from pki_as_code.escape import safe
 from pki_as_code.formats.certificates import shown_name
+from pki_as_code.formats.terminal import BOLD, display_width, pad, paint
 from pki_as_code.formats.values import format_date
 from pki_as_code.model import CertificateRecord
 from pki_as_code.pkix.serial_numbers import format_serial_number
 
 CERTIFICATE_COLUMNS = ("SERIAL", "NAMESPACE", "NAME", "COMMON NAME", "ISSUER", "PROFILE")
 STATUS_COLUMNS = ("STATUS", "NOT AFTER", "NAMES")
+
+_MEASURED = 200
+"""Rows that decide how wide the columns are; a longer table goes on with those widths."""
+
+_GAP = "  "
 
 
 def certificate_table(
@@ -55,37 +62,58 @@ def format_table(
     color: bool = False,
 ) -> Iterator[str]:
     """Yield the lines of a table, with newlines. The cells are escaped here."""
+    escaped = ([safe(cell) for cell in row] for row in rows)
     if width is None:
         yield "\t".join(header) + "\n"
-        for row in rows:
-            yield "\t".join(safe(cell) for cell in row) + "\n"
+        yield from ("\t".join(row) + "\n" for row in escaped)
         return
-    yield from _folded_table(header, rows, width=width, color=color)
+    measured = list(islice(escaped, _MEASURED))
+    columns = _column_widths([list(header), *measured], width)
+    yield from _table_lines(header, columns, style=BOLD if color else None)
+    for row in chain(measured, escaped):
+        yield from _table_lines(row, columns)
 
 
-def _folded_table(
-    header: Sequence[str], rows: Iterable[Sequence[str]], *, width: int, color: bool
+def _column_widths(rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Return widths that fit in `width` together; the widest columns give way."""
+    widths = [max(display_width(cell) for cell in column) for column in zip(*rows, strict=True)]
+    widths = [min(natural, width) for natural in widths]
+    room = max(width - len(_GAP) * (len(widths) - 1), len(widths))
+    while sum(widths) > room:
+        widths[widths.index(max(widths))] -= 1
+    return [max(natural, 1) for natural in widths]
+
+
+def _table_lines(
+    cells: Sequence[str], columns: Sequence[int], *, style: str | None = None
 ) -> Iterator[str]:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    """Yield one row, on as many lines as its longest cell needs."""
+    folded = [list(_fold(cell, width)) for cell, width in zip(cells, columns, strict=True)]
+    for number in range(max(map(len, folded))):
+        parts = [
+            pad(lines[number] if number < len(lines) else "", width)
+            for lines, width in zip(folded, columns, strict=True)
+        ]
+        line = _GAP.join(parts).rstrip()
+        yield paint(line, style or "", color=style is not None) + "\n"
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in header:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(safe(cell)) for cell in row))
-    console = Console(
-        width=width,
-        force_terminal=color,
-        color_system="standard" if color else None,
-        no_color=not color,
-        markup=False,
-        highlight=False,
-        emoji=False,
-        legacy_windows=False,
-    )
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
-        yield line.rstrip() + "\n"
+
+def _fold(text: str, width: int) -> Iterator[str]:
+    """Yield the lines of a cell: broken at a blank where there is one, else anywhere."""
+    while display_width(text) > width:
+        end = _fitting(text, width)
+        blank = text.rfind(" ", 1, end + 1)
+        end = blank if blank > 0 else end
+        yield text[:end]
+        text = text[end:].lstrip(" ")
+    yield text
+
+
+def _fitting(text: str, width: int) -> int:
+    """Return how many characters of `text` fit in `width` columns, at least one."""
+    if text.isascii():
+        return width
+    end = 1
+    while end < len(text) and display_width(text[: end + 1]) <= width:
+        end += 1
+    return end

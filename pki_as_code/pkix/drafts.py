@@ -8,7 +8,7 @@ and what is signed are the same but for the serial number and the time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from cryptography import x509
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.model import CertificateRequest, Finding, format_time
 from pki_as_code.pkix.certificate import (
+    load_draft,
     make_tbs_certificate,
     subject_name_der,
     validity_of,
@@ -25,6 +26,7 @@ from pki_as_code.pkix.constraints import name_constraint_findings, path_length_f
 from pki_as_code.pkix.extensions.parse import UNREADABLE
 from pki_as_code.pkix.lint import lint_certificate
 from pki_as_code.pkix.names import parse_name
+from pki_as_code.pkix.raw_certificate import read_tbs_certificate
 from pki_as_code.pkix.variables import uri_variables
 
 E = TypeVar("E", bound=x509.ExtensionType)
@@ -76,6 +78,41 @@ def make_draft(
         not_before=not_before,
         not_after=not_after,
         variables=uri_variables(request.issuer, issuer_serial_number, serial_number),
+    )
+
+
+def is_draft_of(tbs_certificate: bytes, request: CertificateRequest, chain: Chain) -> bool:
+    """
+    Tell whether these bytes are what `make_draft` gives for `request`.
+
+    Serial number and times may be others, as far as the request and its issuer allow them.
+
+    Raises:
+        InvalidValueError: the bytes are no TBSCertificate, or none can be made of the request.
+    """
+    draft = load_draft(tbs_certificate)
+    not_before, not_after = draft.not_valid_before_utc, draft.not_valid_after_utc
+    then = not_before + timedelta(seconds=request.backdate_seconds)
+    again = make_draft(request, chain, serial_number=draft.serial_number, now=then)
+    if again == tbs_certificate:
+        return True
+    # The start of a new authority cuts the backdating short: then the lifetime is shorter, too.
+    latest = load_draft(again).not_valid_after_utc
+    return not_after <= latest and _without_times(tbs_certificate) == _without_times(again)
+
+
+def _without_times(tbs_certificate: bytes) -> tuple[object, ...]:
+    raw = read_tbs_certificate(tbs_certificate)
+    extensions = tuple(extension.encoding for extension in raw.extensions or ())
+    return (
+        raw.version and raw.version.encoding,
+        raw.serial_number.encoding,
+        raw.signature_algorithm.encoding,
+        raw.issuer.encoding,
+        raw.subject.encoding,
+        raw.public_key.encoding,
+        raw.unique_ids,
+        extensions,
     )
 
 

@@ -8,6 +8,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki_as_code.model import AdoptAuthority, Finding, Reason, Refusal
+from pki_as_code.pkix.constraints import path_length_findings
+from pki_as_code.pkix.extensions.parse import UNREADABLE
 from pki_as_code.plan.authorities import Authority
 
 
@@ -34,6 +36,8 @@ def adopt_authority(
             help="undo the change, or give the new certificate an authority of its own",
         )
     problem = _problem(certificate, spec.parent, known)
+    if problem is None and "sign" in spec.usages and not _may_sign(certificate):
+        problem = "keyUsage of the certificate does not have keyCertSign"
     if problem:
         return Finding("authority.certificate_unfit", f"{name}: {problem}", source)
     return AdoptAuthority(
@@ -52,7 +56,7 @@ def _problem(
     """Return why the certificate cannot be an authority's, None when it can."""
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return "the certificate has no readable basicConstraints"
     if not constraints.ca:
         return "the certificate is not one of an authority (basicConstraints cA)"
@@ -65,4 +69,24 @@ def _problem(
         return f"it was not issued by {parent or 'itself'}"
     except Exception as error:  # noqa: BLE001 (InvalidSignature is no ValueError)
         return f"its signature is not {parent or 'its own'}: {type(error).__name__}"
+    return _below(certificate, constraints.path_length, issuer) if parent else None
+
+
+def _below(
+    certificate: x509.Certificate, path_length: int | None, issuer: x509.Certificate
+) -> str | None:
+    """Return why there may be no authority below `issuer`: no path through both is ever valid."""
+    if certificate.subject == certificate.issuer:
+        return None  # self-issued: not counted (RFC 5280 section 4.2.1.9)
+    for finding in path_length_findings(True, path_length, [issuer]):
+        if finding.code == "rfc5280.path_length_exceeded":
+            return finding.message
     return None
+
+
+def _may_sign(certificate: x509.Certificate) -> bool:
+    """RFC 5280 section 6.1.4 (n): without keyUsage, or with keyCertSign in it."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound:
+        return True

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from cryptography import x509
 
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.load import Loaded, ManifestSet
@@ -15,7 +19,8 @@ from pki_as_code.model import (
     ObjectId,
     RequestedExtension,
 )
-from pki_as_code.pkix.algorithms import default_hash_name_of_spec
+from pki_as_code.pkix.algorithms import certificate_hash_name, default_hash_name_of_spec
+from pki_as_code.pkix.general_names import format_general_name, parse_general_name
 from pki_as_code.pkix.names import format_name, parse_name
 
 Authority = Loaded[CertificateAuthority]
@@ -92,13 +97,13 @@ def resolve_authority(
     parent = find_authority(manifests, spec.parent)
     if parent is not None:
         for extension in _location_extensions(parent, manifests):
-            extensions.setdefault(extension.name, extension)
+            extensions[extension.name] = joined(extensions.get(extension.name), extension)
     return CertificateRequest(
         object_id=authority.object_id,
         issuer=spec.parent or authority.object_id.name,
         profile="",
         subject=format_name(parse_name(spec.subject)),
-        subject_alternative_names=(),
+        subject_alternative_names=_own_names(authority),
         public_key_der=public_key_der,
         validity_seconds=int(spec.validity.total_seconds()),
         not_after=None,
@@ -126,19 +131,26 @@ def authority_intent(authority: Authority) -> dict[str, JsonValue]:
         }
         if constraints
         else None,
+        "subjectAltNames": sorted(_own_names(authority)) or None,
     }
+
+
+def _own_names(authority: Authority) -> tuple[str, ...]:
+    names = authority.manifest.spec.subject_alt_names
+    return tuple(dict.fromkeys(format_general_name(parse_general_name(name)) for name in names))
 
 
 # --- Keys ----------------------------------------------------------------------------------------
 
 
 def key_path(authority: Authority) -> str | None:
-    """Return where a `file:` key lies, relative to the repository; None for other keys."""
+    """Return where a `file:` key lies, relative to the repository; None for one elsewhere."""
     key = authority.manifest.spec.key
     if key is None:
         return None
     scheme, _, path = key.uri.partition(":")
-    return path if scheme == "file" and not path.startswith("/") else None
+    inside = not path.startswith("/") and ".." not in path.split("/")
+    return path if scheme == "file" and inside else None
 
 
 def committed_key(authority: Authority) -> Finding:
@@ -166,20 +178,32 @@ def default_hash(issuer: Authority, manifests: ManifestSet) -> str | None:
 
     It is the one its own certificate is signed with, where its key can use it.
     """
+    spec = issuer.manifest.spec
     if not key_takes_hash(issuer.manifest):
         return None
-    return signing_hash(issuer, manifests) or default_hash_name_of_spec(
-        issuer.manifest.spec.key_spec
-    )
+    # Below a parent that signs without a hash, `algorithm` still says what it signs with itself.
+    own = str(spec.algorithm) if spec.algorithm else None
+    return own or signing_hash(issuer, manifests) or default_hash_name_of_spec(spec.key_spec)
 
 
 def signing_hash(authority: Authority, manifests: ManifestSet) -> str | None:
-    """Return the hash of the signature on this authority's own certificate."""
+    """
+    Return the hash of the signature on this authority's own certificate.
+
+    Of one that was made elsewhere the certificate says it; None where that is none to sign with.
+    """
+    if authority.manifest.spec.certificate:
+        return _given_hash(authority.manifest.spec.certificate)
     signer = find_authority(manifests, authority.manifest.spec.parent) or authority
     if not key_takes_hash(signer.manifest):
         return None
     own = authority.manifest.spec.algorithm
     return str(own) if own else default_hash_name_of_spec(signer.manifest.spec.key_spec)
+
+
+@lru_cache(maxsize=64)
+def _given_hash(certificate_pem: str) -> str | None:
+    return certificate_hash_name(x509.load_pem_x509_certificate(certificate_pem.encode()))
 
 
 # --- What an authority adds to the certificates it signs -----------------------------------------
@@ -189,10 +213,7 @@ def issued_extensions(
     issuer: Authority, profile: Profile, manifests: ManifestSet
 ) -> list[RequestedExtension]:
     """Return what `issuer` adds, as far as the profile wants it."""
-    signs = issuer.manifest.spec.signs
-    found = {e.name: e for e in (signs.extensions.requested() if signs.extensions else ())}
-    for extension in _location_extensions(issuer, manifests):
-        found.setdefault(extension.name, extension)
+    found = {extension.name: extension for extension in added_extensions(issuer, manifests)}
     spec = profile.spec
     if not spec.add_crl_url:
         found.pop("crlDistributionPoints", None)
@@ -205,6 +226,25 @@ def issued_extensions(
         if value:
             found["authorityInfoAccess"] = RequestedExtension(access.name, access.critical, value)
     return [found[name] for name in sorted(found)]
+
+
+def added_extensions(issuer: Authority, manifests: ManifestSet) -> list[RequestedExtension]:
+    """Return what `issuer` adds to a certificate whose profile wants all of it, sorted by name."""
+    signs = issuer.manifest.spec.signs
+    found = {e.name: e for e in (signs.extensions.requested() if signs.extensions else ())}
+    for extension in _location_extensions(issuer, manifests):
+        found[extension.name] = joined(found.get(extension.name), extension)
+    return [found[name] for name in sorted(found)]
+
+
+def joined(asked: RequestedExtension | None, added: RequestedExtension) -> RequestedExtension:
+    """An explicit extension wins; of authorityInfoAccess each access method by itself."""
+    if asked is None:
+        return added
+    if asked.name == "authorityInfoAccess":
+        given = {method: locations for method, locations in dict(asked.value).items() if locations}
+        return replace(asked, value={**added.value, **given})
+    return asked
 
 
 def _location_extensions(issuer: Authority, manifests: ManifestSet) -> Iterator[RequestedExtension]:

@@ -57,16 +57,6 @@ def find_issuer(
             missing = dangling("issuer", AUTHORITY, wanted, known)
             findings.append(missing.at(loaded.source("spec", "issuer")))
         return None
-    if "sign" not in found.manifest.spec.usages:
-        findings.append(
-            Finding(
-                "authority.does_not_sign",
-                f"authority {wanted} no longer signs",
-                loaded.source("spec", "issuer"),
-                help=f"name another issuer; usages are {', '.join(found.manifest.spec.usages)}",
-            )
-        )
-        return None
     return found
 
 
@@ -154,14 +144,18 @@ def _days(span: timedelta) -> str:
 def renewal_of(
     loaded: Loaded[Certificate], profile: Profile, manifests: ManifestSet
 ) -> timedelta | None:
-    """Return how long before its end a certificate is renewed; None when nobody renews it."""
+    """
+    Return how long before its end a certificate is renewed; None when nobody renews it.
+
+    One whose end is fixed by `notAfter` is not: another would end at the same time.
+    """
     renewal = loaded.manifest.spec.renewal or profile.spec.renewal
-    if renewal.mode != "Automatic":
+    validity = validity_of_certificate(loaded, profile, manifests, [])
+    if renewal.mode != "Automatic" or validity is None:
         return None
     if isinstance(renewal.before, timedelta):
         return renewal.before
-    validity = validity_of_certificate(loaded, profile, manifests, [])
-    return None if validity is None else validity * int(renewal.before) / 100
+    return validity * int(renewal.before) / 100
 
 
 def deletion_policy(loaded: Loaded[Certificate], manifests: ManifestSet) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pki_as_code.errors import UnsafePlanError
+from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import ManifestSet
-from pki_as_code.model import Action, Finding, Plan
+from pki_as_code.manifests.project import Guards
+from pki_as_code.model import Action, Finding, Plan, RetireObject
 
-DEFAULT_MAX_REVOCATIONS = 20
-DEFAULT_MAX_ISSUES = 5000
+FEW = 10
+"""Below so many certificates, shares are not looked at."""
 
-CLASSES = ("revoke", "issue", "replace")
+CLASSES = ("revoke", "issue", "replace", "renew", "adopt", "empty", "replay", "new-store")
 """What `--allow-unsafe CLASS=N` can name."""
 
 
@@ -46,30 +48,51 @@ def guard_plan(plan: Plan, manifests: ManifestSet, allowed: Mapping[str, int]) -
 def _findings(
     plan: Plan, manifests: ManifestSet, allowed: Mapping[str, int]
 ) -> list[Finding | None]:
-    guards = manifests.project.manifest.spec.guards if manifests.project else None
-    max_revocations = guards.max_revocations if guards else None
-    max_issues = guards.max_issues if guards else None
+    guards = manifests.project.manifest.spec.guards if manifests.project else Guards()
+    most = guards.max_issues
     return [
-        _cap(
-            plan, "revoke", (Action.REVOKE,), _or(max_revocations, DEFAULT_MAX_REVOCATIONS), allowed
-        ),
-        _cap(plan, "issue", (Action.ISSUE,), _or(max_issues, DEFAULT_MAX_ISSUES), allowed),
-        _cap(plan, "replace", (Action.REPLACE,), _or(max_issues, DEFAULT_MAX_ISSUES), allowed),
+        _emptied(plan, manifests, allowed),
+        _cap(plan, "revoke", Action.REVOKE, guards.max_revocations, allowed),
+        _share(plan, guards.max_revocations_percent, allowed),
+        _cap(plan, "issue", Action.ISSUE, most, allowed),
+        _cap(plan, "replace", Action.REPLACE, most, allowed),
+        _cap(plan, "renew", Action.RENEW, most, allowed),
+        _cap(plan, "adopt", Action.ADOPT, most, allowed),
     ]
 
 
-def _or(value: int | None, default: int) -> int:
-    return default if value is None else value
+def _emptied(plan: Plan, manifests: ManifestSet, allowed: Mapping[str, int]) -> Finding | None:
+    """No Certificate manifest is left: a lost directory looks just like that."""
+    gone = sum(isinstance(change, RetireObject) for change in plan.changes)
+    if manifests.of(Certificate) or not gone or allowed.get("empty", 0) >= plan.live:
+        return None
+    return Finding(
+        "plan.emptied",
+        f"no certificate is asked for any more, and the store looks after {plan.live}",
+        help=f"if all of them are meant to go, run again with --allow-unsafe empty={plan.live}",
+    )
+
+
+def _share(plan: Plan, limit: int, allowed: Mapping[str, int]) -> Finding | None:
+    """A share says nothing of a handful."""
+    count = sum(change.action is Action.REVOKE for change in plan.changes)
+    if plan.live < FEW or count * 100 <= limit * plan.live or count <= allowed.get("revoke", 0):
+        return None
+    return Finding(
+        "plan.too_many",
+        f"the plan would revoke {count} of {plan.live} certificates, the limit is {limit}%",
+        help=f"review the plan, then run again with --allow-unsafe revoke={count}",
+    )
 
 
 def _cap(
     plan: Plan,
     name: str,
-    actions: tuple[Action, ...],
+    action: Action,
     limit: int,
     allowed: Mapping[str, int],
 ) -> Finding | None:
-    count = sum(change.action in actions for change in plan.changes)
+    count = sum(change.action is action for change in plan.changes)
     if count <= max(limit, allowed.get(name, 0)):
         return None
     return Finding(

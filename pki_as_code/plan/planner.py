@@ -9,16 +9,17 @@ that equal inputs give equal plans, and nothing here knows more than it was give
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from pki_as_code.model import (
-    AUTHORITY,
+    CERTIFICATE,
     Action,
+    AdoptAuthority,
     CertificateRecord,
     Finding,
-    FinishReservation,
     IssueCertificate,
+    ObjectId,
     Plan,
     Reason,
     Refusal,
@@ -28,12 +29,16 @@ from pki_as_code.plan.adoption import adopt_authority
 from pki_as_code.plan.authorities import (
     Authority,
     authority_intent,
+    chain_of,
+    find_authority,
     parents_first,
     resolve_authority,
 )
+from pki_as_code.plan.certificate_adoption import plan_adoption
 from pki_as_code.plan.observation import Item, Observation, PlanFrame
 from pki_as_code.plan.removals import plan_removed
 from pki_as_code.plan.requests import ResolvedCertificate
+from pki_as_code.plan.reservations import plan_reservations
 from pki_as_code.plan.revocations import plan_revocations
 from pki_as_code.plan.triggers import Candidate, bars_reissue, changed_fields, find_reasons
 from pki_as_code.plan.validate import Desired
@@ -43,25 +48,21 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
     """
     Decide what to do.
 
-    1. Finish what a run that died had reserved; such objects are planned again afterwards.
+    1. What a run that died had reserved; such objects are planned again afterwards.
     2. Authorities, parents first.
     3. Certificates, by the triggers.
     4. Revocations and lifted holds.
     5. What is in the store and no longer in the repository.
     """
     reserved = {r.object_id for r in observation.reservations}
-    issued: list[Item] = [
-        _plan_authority(authority, desired, observation)
-        for authority in parents_first(desired.manifests)
-        if frame.wants(authority.object_id) and authority.object_id not in reserved
-    ]
+    issued = list(_plan_authorities(desired, observation, frame, reserved))
     issued += [
-        _plan_certificate(resolved, observation, frame.now)
+        _plan_certificate(resolved, desired, observation, frame.now)
         for resolved in desired.certificates
         if frame.wants(resolved.loaded.object_id) and resolved.loaded.object_id not in reserved
     ]
     items: list[Item] = [
-        *_finish_reservations(observation, frame),
+        *plan_reservations(desired, observation, frame),
         *issued,
         *plan_revocations(desired, observation, frame),
         *plan_removed(desired, observation, frame, reserved),
@@ -77,29 +78,34 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
         base=frame.base,
         store=frame.store,
         planned_at=frame.now,
+        live=sum(object_id.kind == CERTIFICATE for object_id in observation.live),
     )
-
-
-# --- 1. Reservations -----------------------------------------------------------------------------
-
-
-def _finish_reservations(observation: Observation, frame: PlanFrame) -> Iterator[Item]:
-    reason = Reason("ReservationOpen", "an earlier run reserved it and did not get to record it")
-    for reservation in sorted(
-        observation.reservations, key=lambda r: (r.object_id.kind != AUTHORITY, r.object_id)
-    ):
-        if frame.wants(reservation.object_id):
-            yield FinishReservation(reservation, (reason,))
 
 
 # --- 2. Authorities ------------------------------------------------------------------------------
 
 
-def _plan_authority(authority: Authority, desired: Desired, observation: Observation) -> Item:
+def _plan_authorities(
+    desired: Desired, observation: Observation, frame: PlanFrame, reserved: set[ObjectId]
+) -> Iterator[Item]:
+    known = dict(observation.authorities)
+    for authority in parents_first(desired.manifests):
+        if not frame.wants(authority.object_id) or authority.object_id in reserved:
+            continue
+        item = _plan_authority(authority, desired, observation, known)
+        if isinstance(item, AdoptAuthority):
+            known[authority.object_id.name] = item.certificate_der
+        yield item
+
+
+def _plan_authority(
+    authority: Authority, desired: Desired, observation: Observation, known: Mapping[str, bytes]
+) -> Item:
+    """`known` has the certificates of authorities, with those this plan takes up before."""
     spec = authority.manifest.spec
     observed = observation.objects.get(authority.object_id)
     if spec.certificate:
-        return adopt_authority(authority, observation.authorities)
+        return adopt_authority(authority, known)
     current = observed.current if observed and not observed.retired else None
     if current is not None:
         return _check_unchanged(authority, current)
@@ -109,6 +115,14 @@ def _plan_authority(authority: Authority, desired: Desired, observation: Observa
             Reason("AuthorityOffline", "it is offline and has no certificate yet"),
             authority.source("spec", "mode"),
             help="sign it where its key is, and put the certificate under spec.certificate",
+        )
+    parent = find_authority(desired.manifests, spec.parent)
+    if parent is not None and "sign" not in parent.manifest.spec.usages:
+        return Refusal(
+            authority.object_id,
+            Reason("ParentDoesNotSign", f"its parent {spec.parent} no longer signs"),
+            authority.source("spec", "parent"),
+            help="name another parent",
         )
     return IssueCertificate(
         request=resolve_authority(authority, desired.manifests),
@@ -139,12 +153,15 @@ def _check_unchanged(authority: Authority, current: CertificateRecord) -> Refusa
 
 
 def _plan_certificate(
-    resolved: ResolvedCertificate, observation: Observation, now: datetime
+    resolved: ResolvedCertificate, desired: Desired, observation: Observation, now: datetime
 ) -> Item:
     request, loaded = resolved.request, resolved.loaded
+    observed = observation.objects.get(loaded.object_id)
+    adoption = plan_adoption(loaded, desired.manifests, observed, observation.authorities)
+    if adoption is not None:
+        return adoption
     if request is None:
         return None  # adopted without a CSR, or not resolvable, which is reported elsewhere
-    observed = observation.objects.get(request.object_id)
     current = observed.current if observed and not observed.retired else None
     renewal_time = _renewal_time(current, resolved.renew_before)
     candidate = Candidate(request, observed, renewal_time, now)
@@ -160,6 +177,9 @@ def _plan_certificate(
     action, reasons = find_reasons(candidate)
     if action is None:
         return None
+    barred = _why_not_signed(request.issuer, desired, observation)
+    if barred is not None:
+        return barred.at(loaded.source("spec", "issuer"))
     return IssueCertificate(
         request=request,
         action=action,
@@ -170,6 +190,29 @@ def _plan_certificate(
         path=loaded.path,
         csr_path=loaded.csr_path,
     )
+
+
+def _why_not_signed(issuer: str, desired: Desired, observation: Observation) -> Finding | None:
+    """Return why an authority signs nothing any more: it retires, or its chain is revoked."""
+    authority = find_authority(desired.manifests, issuer)
+    if authority is None:
+        return None
+    if "sign" not in authority.manifest.spec.usages:
+        return Finding(
+            "authority.does_not_sign",
+            f"authority {issuer} no longer signs",
+            help=f"name another issuer; usages are {', '.join(authority.manifest.spec.usages)}",
+        )
+    for link in chain_of(authority, desired.manifests):
+        observed = observation.objects.get(link.object_id)
+        current = observed.current if observed else None
+        if current is not None and current.revocation is not None:
+            return Finding(
+                "authority.revoked",
+                f"authority {link.object_id.name} is revoked ({current.revocation.reason})",
+                help="name another issuer",
+            )
+    return None
 
 
 def _renewal_time(

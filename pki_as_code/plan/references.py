@@ -18,6 +18,7 @@ from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.manifests.watcher import Watcher
 from pki_as_code.model import AUTHORITY, Finding, Severity
 from pki_as_code.plan.authorities import authority_id, cycle_findings, find_authority
+from pki_as_code.plan.certificate_adoption import adopted_findings
 from pki_as_code.plan.defaults import dangling
 
 ReferenceCheck = Callable[[ManifestSet], Iterator[Finding]]
@@ -156,4 +157,5 @@ REFERENCE_CHECKS: tuple[ReferenceCheck, ...] = (
     watchers_name_something,
     teams_keep_to_themselves,
     nothing_is_without_effect,
+    adopted_findings,
 )

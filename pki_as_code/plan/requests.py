@@ -9,14 +9,16 @@ the place that is to be changed.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.manifests.authority import CertificateAuthority
-from pki_as_code.manifests.certificate import Certificate
+from pki_as_code.manifests.certificate import Certificate, CertificateSpec
 from pki_as_code.manifests.load import Loaded, ManifestSet
 from pki_as_code.manifests.profile import Profile
 from pki_as_code.model import (
@@ -37,7 +39,7 @@ from pki_as_code.pkix.names import (
     parse_name,
     with_common_name,
 )
-from pki_as_code.plan.authorities import default_hash, issued_extensions, key_takes_hash
+from pki_as_code.plan.authorities import default_hash, issued_extensions, joined, key_takes_hash
 from pki_as_code.plan.defaults import (
     deletion_policy,
     find_issuer,
@@ -79,6 +81,9 @@ def resolve_request(loaded: Loaded[Certificate], manifests: ManifestSet) -> Reso
     """
     findings: list[Finding] = []
     policy = deletion_policy(loaded, manifests)
+    if loaded.manifest.spec.adopt is not None and loaded.csr is None:
+        # Observed, and never signed: its authority and its profile need not be usable.
+        return ResolvedCertificate(loaded, None, (), policy, None)
     csr = _parse_csr(loaded, findings)
     issuer = find_issuer(loaded, manifests, findings)
     profile = find_profile(loaded, manifests, findings)
@@ -208,6 +213,17 @@ def _subject_and_names(
     return subject, tuple(formatted)
 
 
+def common_name_of_names(spec: CertificateSpec, given: Collection[str]) -> bool:
+    """
+    Tell whether one of the names becomes the common name.
+
+    `given` are the dotted OIDs of the attributes that the subject has from elsewhere.
+    """
+    if NameOID.COMMON_NAME.dotted_string in given:
+        return False
+    return any(_as_common_name(parse_general_name(text)) for text in spec.subject_alt_names)
+
+
 def _as_common_name(name: x509.GeneralName) -> str | None:
     """Return a DNS name or an address as a common name, None for other names or too long ones."""
     if isinstance(name, x509.DNSName | x509.IPAddress):
@@ -270,23 +286,10 @@ def _extensions(
             if not usable:
                 continue
             extension = replace(extension, value=list(usable))  # noqa: PLW2901
-        found.setdefault(extension.name, extension)
+        found[extension.name] = joined(found.get(extension.name), extension)
     for extension in issued_extensions(issuer, profile, manifests):
-        found[extension.name] = _joined(found.get(extension.name), extension)
+        found[extension.name] = joined(found.get(extension.name), extension)
     return tuple(found[name] for name in sorted(found))
-
-
-def _joined(asked: RequestedExtension | None, added: RequestedExtension) -> RequestedExtension:
-    """An explicit extension wins; of authorityInfoAccess each access method by itself."""
-    if asked is None:
-        return added
-    if asked.name == "authorityInfoAccess":
-        return replace(asked, value={**added.value, **_given(asked.value)})
-    return asked
-
-
-def _given(value: JsonValue) -> dict[str, JsonValue]:
-    return {method: locations for method, locations in dict(value).items() if locations}
 
 
 def _intent(loaded: Loaded[Certificate], csr: Csr) -> dict[str, JsonValue]:

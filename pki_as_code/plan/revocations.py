@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from pki_as_code.manifests.load import Loaded
 from pki_as_code.manifests.revocation import Revocation
@@ -13,21 +13,39 @@ from pki_as_code.model import (
     Reason,
     ReleaseHold,
     RevokeCertificate,
+    Severity,
 )
 from pki_as_code.plan.observation import Item, Observation, PlanFrame
 from pki_as_code.plan.validate import Desired
+
+Holders = dict[tuple[str, int], list[str]]
+"""Paths of the manifests that ask for a hold, by issuer and serial number."""
 
 
 def plan_revocations(
     desired: Desired, observation: Observation, frame: PlanFrame
 ) -> Iterator[Item]:
     revocations = desired.manifests.of(Revocation)
+    holders = _holders(revocations.values(), observation)
     for object_id in sorted(revocations):
         if frame.wants(object_id):
-            yield from _plan_revocation(revocations[object_id], observation)
+            yield from _plan_revocation(revocations[object_id], observation, holders)
 
 
-def _plan_revocation(loaded: Loaded[Revocation], observation: Observation) -> Iterator[Item]:
+def _holders(revocations: Iterable[Loaded[Revocation]], observation: Observation) -> Holders:
+    """Return which manifests ask for a hold, for each certificate."""
+    found: Holders = {}
+    for loaded in revocations:
+        spec = loaded.manifest.spec
+        if spec.reason == CERTIFICATE_HOLD and not spec.release:
+            for record in observation.revocation_targets.get(loaded.object_id, ()):
+                found.setdefault((record.issuer, record.serial_number), []).append(loaded.path)
+    return found
+
+
+def _plan_revocation(
+    loaded: Loaded[Revocation], observation: Observation, holders: Holders
+) -> Iterator[Item]:
     spec = loaded.manifest.spec
     targets = observation.revocation_targets.get(loaded.object_id, ())
     if not targets:
@@ -38,19 +56,39 @@ def _plan_revocation(loaded: Loaded[Revocation], observation: Observation) -> It
             help="`pkictl list_certs --expired --revoked` shows names and serial numbers",
         )
     for record in targets:
-        yield _plan_target(loaded, record, release=spec.release)
+        if spec.release:
+            holding = holders.get((record.issuer, record.serial_number), [])
+            yield _plan_release(loaded, record, holding)
+        else:
+            yield _plan_target(loaded, record)
 
 
-def _plan_target(loaded: Loaded[Revocation], record: CertificateRecord, *, release: bool) -> Item:
-    spec = loaded.manifest.spec
-    on_hold = record.revocation is not None and record.revocation.reason == CERTIFICATE_HOLD
-    if release:
-        if not on_hold:
-            return None
-        reason = Reason("HoldReleased", "the hold is lifted")
-        return ReleaseHold(
-            loaded.object_id, record, (reason,), loaded.source("spec", "release"), loaded.path
+def _plan_release(
+    loaded: Loaded[Revocation], record: CertificateRecord, holding: Sequence[str]
+) -> Item:
+    """While another manifest asks for a hold it stays: else each run would undo the other's."""
+    if not _is_on_hold(record):
+        return None
+    source = loaded.source("spec", "release")
+    if holding:
+        return Finding(
+            "revocation.still_held",
+            f"{record.object_id.path} stays on hold: {', '.join(holding)} asks for it as well",
+            source,
+            Severity.WARNING,
+            help="write `release: true` there, too",
         )
+    reason = Reason("HoldReleased", "the hold is lifted")
+    return ReleaseHold(loaded.object_id, record, (reason,), source, loaded.path)
+
+
+def _is_on_hold(record: CertificateRecord) -> bool:
+    return record.revocation is not None and record.revocation.reason == CERTIFICATE_HOLD
+
+
+def _plan_target(loaded: Loaded[Revocation], record: CertificateRecord) -> Item:
+    spec = loaded.manifest.spec
+    on_hold = _is_on_hold(record)
     if record.revocation is not None and not (on_hold and spec.reason != CERTIFICATE_HOLD):
         return None
     return RevokeCertificate(

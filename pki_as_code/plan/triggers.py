@@ -16,6 +16,7 @@ from pki_as_code.model import (
     Revocation,
     format_time,
 )
+from pki_as_code.plan.certificate_adoption import changes_to_adopted
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,12 @@ def request_changed(candidate: Candidate) -> Reason | None:
     current, request = candidate.current, candidate.request
     if current is None or current.intent_digest == request.intent_digest:
         return None
-    changed = changed_fields(current.request, request.to_json())
-    changed.pop("reissue", None)
-    changed.pop("publicKeySha256", None)
+    if not current.request_digest:
+        changed = changes_to_adopted(current, request)
+    else:
+        changed = changed_fields(current.request, request.to_json())
+        changed.pop("reissue", None)
+        changed.pop("publicKeySha256", None)
     if not changed:
         return None
     return Reason("RequestChanged", "; ".join(_describe(*item) for item in changed.items()))

@@ -16,7 +16,7 @@ from pki_as_code.errors import InvalidValueError
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import ManifestSet
-from pki_as_code.model import Finding, ObjectId, Severity
+from pki_as_code.model import Finding, ObjectId, Severity, format_time
 from pki_as_code.pkix.names import format_name
 from pki_as_code.plan.authorities import (
     cycle_findings,
@@ -149,6 +149,24 @@ def certificates_can_be_signed(context: Context) -> Iterator[Finding]:
                 yield finding.at(resolved.place_of_names())
 
 
+def end_dates_keep_to_the_profile(context: Context) -> Iterator[Finding]:
+    """`notAfter` is no way around the longest validity of a profile."""
+    for resolved in context.desired.certificates:
+        request = resolved.request
+        profile = context.manifests.profile(request.profile) if request else None
+        limit = profile.spec.validity.max if profile else None
+        if request is None or request.not_after is None or limit is None:
+            continue
+        latest = context.preview.now + limit
+        if request.not_after > latest:
+            yield Finding(
+                "profile.validity_too_long",
+                f"{format_time(request.not_after)} is later than profile {request.profile} allows",
+                resolved.loaded.source("spec", "notAfter"),
+                help=f"ask for {format_time(latest)} or earlier",
+            )
+
+
 def keys_are_not_shared(context: Context) -> Iterator[Finding]:
     """One key under two names: a loss of one is a loss of both (row K10)."""
     seen: dict[str, ObjectId] = {}
@@ -170,6 +188,7 @@ def keys_are_not_shared(context: Context) -> Iterator[Finding]:
 CHECKS: tuple[Check, ...] = (
     given_certificates_fit,
     certificates_are_complete,
+    end_dates_keep_to_the_profile,
     keys_are_not_shared,
 )
 DRAFT_CHECKS: tuple[Check, ...] = (authorities_can_be_signed, certificates_can_be_signed)

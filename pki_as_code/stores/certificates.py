@@ -63,6 +63,11 @@ def reserved_serial_number(tbs_certificate: bytes) -> int:
     return load_draft(tbs_certificate).serial_number
 
 
+def reserved_end(tbs_certificate: bytes) -> datetime:
+    """Return the notAfter in a TBSCertificate. Raises `InvalidValueError`."""
+    return load_draft(tbs_certificate).not_valid_after_utc
+
+
 def finished_certificate(tbs_certificate: bytes, signature: bytes) -> bytes:
     """Return the DER of the certificate that a reservation and its signature make."""
     return assemble_certificate(tbs_certificate, signature)

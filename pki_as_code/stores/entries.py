@@ -135,6 +135,24 @@ class Retired:
 
 
 @dataclass(frozen=True, slots=True)
+class Abandoned:
+    """
+    A reservation that is not going to be signed.
+
+    The run that died may have signed it and told nobody: its serial number counts as revoked.
+    """
+
+    type: ClassVar[str] = "abandoned"
+    object_id: ObjectId
+    issuer: str
+    serial_number: int
+    reason: str
+    """CamelCase code of why: `NoLongerAsked`."""
+
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notified:
     type: ClassVar[str] = "notified"
     object_id: ObjectId
@@ -173,6 +191,7 @@ Payload = (
     | Crl
     | Renamed
     | Retired
+    | Abandoned
     | Notified
     | Failed
     | Reconciled

@@ -39,6 +39,7 @@ from pki_as_code.stores.segments import (
 from pki_as_code.stores.states import head_of
 
 _DIRECTORY: Final = "pki-as-code"
+_DATABASE_FILES: Final = ("", "-wal", "-shm", "-journal")
 _COMMIT: Final = "commit"
 _NOTHING_SEEN: Final = Head(-1, EMPTY_DIGEST, None)
 _HEAD_FILE: Final = re.compile(r'\{"digest":"([0-9a-f]{64})","sequence":([0-9]{1,15})\}\n')
@@ -64,14 +65,15 @@ class GitIndex:
         """Find the files, and make their directory. Raises `StoreError` (`store.read_only`)."""
         directory = repository.common_dir / _DIRECTORY
         name = quote(branch, safe="")
-        head_path = directory / f"{name}.head"
+        path, head_path = directory / f"{name}.index.db", directory / f"{name}.head"
+        _refuse_links(directory, head_path, *(_with_suffix(path, end) for end in _DATABASE_FILES))
         try:
             make_directory_durably(directory)
             unwritable = not os.access(directory, os.W_OK | os.X_OK)
         except OSError:
             unwritable = True
         if not unwritable:
-            return cls(repository, branch, directory / f"{name}.index.db", head_path)
+            return cls(repository, branch, path, head_path)
         if not read_only:
             raise StoreError(
                 f"the git directory {quoted(str(directory), 200)} cannot be written",
@@ -223,10 +225,26 @@ class GitIndex:
             if error.code != "store.damaged_database":
                 raise
             engine.dispose()
-            for suffix in ("", "-wal", "-shm"):
-                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            for suffix in _DATABASE_FILES:
+                _with_suffix(self.path, suffix).unlink(missing_ok=True)
         self.head_path.unlink(missing_ok=True)
         fsync_directory(self.path.parent)
+
+
+def _with_suffix(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _refuse_links(*paths: Path) -> None:
+    """Raise `StoreError` for a symbolic link: the database would be written where it leads."""
+    for path in paths:
+        if path.is_symlink():
+            raise StoreError(
+                f"{quoted(str(path), 200)} is a symbolic link, and the store would write through "
+                "it",
+                help="find out who put it there, and remove it; the index is made anew",
+                code="store.unsafe_path",
+            )
 
 
 def read_head(connection: Connection) -> Head:

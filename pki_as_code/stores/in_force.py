@@ -8,6 +8,7 @@ from typing import Any, Final
 from pki_as_code.model import CERTIFICATE_HOLD
 from pki_as_code.stores import codec
 from pki_as_code.stores.entries import (
+    Abandoned,
     Adopted,
     Authority,
     Crl,
@@ -106,6 +107,7 @@ _IN_FORCE: Final[Mapping[type[Any], Callable[[WorkingSet, Any], bool]]] = {
     Crl: _crl_in_force,
     Renamed: _renamed_in_force,
     Retired: _retired_in_force,
+    Abandoned: lambda working, payload: working.was_abandoned(key_of(payload)),
     Notified: lambda working, payload: working.was_notified(payload),
     Failed: _failed_in_force,
     Reconciled: lambda working, payload: working.meta("reconciled") == payload.commit,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
+from heapq import merge
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, String, and_, or_, select, tuple_, type_coerce
@@ -19,7 +20,7 @@ from pki_as_code.model import (
     Reservation,
     Revocation,
 )
-from pki_as_code.pkix.serial_numbers import format_serial_number
+from pki_as_code.pkix.serial_numbers import format_serial_number, serial_number_hex
 from pki_as_code.stores.bulk_reads import CHUNK
 from pki_as_code.stores.interface import CertificateFilter
 from pki_as_code.stores.rows import (
@@ -30,6 +31,7 @@ from pki_as_code.stores.rows import (
     revocation_of,
 )
 from pki_as_code.stores.tables import (
+    abandoned,
     authorities,
     certificate_contents,
     certificate_names,
@@ -263,10 +265,17 @@ def revoked(connection: Connection, issuer: str) -> Iterator[tuple[int, Revocati
         .where(certificates.c.issuer == issuer, certificates.c.revocation_date.is_not(None))
         .order_by(certificates.c.serial_number)
     )
-    for row in _stream(connection, statement):
-        revocation = revocation_of(row)
-        if revocation is not None:
-            yield row["serial_number"], revocation, row["not_after"]
+    recorded = (
+        (row["serial_number"], revocation, row["not_after"])
+        for row in _stream(connection, statement)
+        if (revocation := revocation_of(row)) is not None
+    )
+    given_up = select(abandoned).where(abandoned.c.issuer == issuer)
+    unrecorded = (
+        (row["serial_number"], Revocation("unspecified", row["abandoned_at"]), row["not_after"])
+        for row in _stream(connection, given_up.order_by(abandoned.c.serial_number))
+    )
+    yield from merge(recorded, unrecorded, key=lambda item: serial_number_hex(item[0]))
 
 
 def open_reservations(connection: Connection) -> Iterator[Reservation]:

@@ -24,10 +24,11 @@ from pki_as_code.stores.certificates import (
     describe_certificate,
     finished_certificate,
     is_issued_by,
-    is_self_issued,
+    reserved_end,
     reserved_serial_number,
 )
 from pki_as_code.stores.entries import (
+    Abandoned,
     Adopted,
     Authority,
     Crl,
@@ -45,7 +46,7 @@ from pki_as_code.stores.entries import (
 )
 from pki_as_code.stores.in_force import revoked_in_force
 from pki_as_code.stores.refusals import contention, named, unknown, used
-from pki_as_code.stores.states import CertificateKey
+from pki_as_code.stores.rule_parts import add_foreign, check_unused, issuer_of
 from pki_as_code.stores.working_set import WorkingSet, key_of
 
 
@@ -63,7 +64,12 @@ def _apply_reserved(working: WorkingSet, entry: Entry, payload: Reserved) -> Non
     if reservation.replaces != (current[1] if current else None):
         raise contention(object_id, "has another current certificate than was planned on")
     key = (reservation.issuer, reservation.serial_number)
-    _check_unused(working, key)
+    check_unused(working, key)
+    if sha256_digest(dict(reservation.request)) != reservation.request_digest:
+        raise StoreError(
+            f"the reservation for {object_id} has not the digest of its request",
+            code="store.entry_mismatch",
+        )
     if reserved_serial_number(reservation.tbs_certificate) != reservation.serial_number:
         raise StoreError(
             f"the TBSCertificate reserved for {object_id} has another serial number than "
@@ -112,12 +118,12 @@ def _apply_issued(working: WorkingSet, entry: Entry, payload: Issued) -> None:
 def _apply_authority(working: WorkingSet, entry: Entry, payload: Authority) -> None:
     name = payload.object_id.name
     description = describe_certificate(payload.certificate_der)
-    key = (_issuer_of(working, payload), description.serial_number)
+    key = (issuer_of(working, payload), description.serial_number)
     known = working.certificate(key)
     if known is None:
         if working.reservation(key) is not None:
             raise used(key)
-        _add_foreign(working, entry, payload, key)
+        add_foreign(working, entry, payload, key)
     elif known.fingerprint_sha256 != description.fingerprint_sha256:
         raise used(key)
     working.set_authority(name, payload.certificate_der)
@@ -139,7 +145,7 @@ def _apply_adopted(working: WorkingSet, entry: Entry, payload: Adopted) -> None:
         working.make_current(payload.object_id, key, known.not_after)
         working.mention(payload.object_id, entry.sequence)
         return
-    _check_unused(working, key)
+    check_unused(working, key)
     if describe_certificate(payload.certificate_der).serial_number != payload.serial_number:
         raise StoreError(
             f"the certificate adopted for {payload.object_id} has another serial number than "
@@ -154,7 +160,7 @@ def _apply_adopted(working: WorkingSet, entry: Entry, payload: Adopted) -> None:
             help="name the authority that did, or leave it to one outside",
             code="store.entry_mismatch",
         )
-    _add_foreign(
+    add_foreign(
         working,
         entry,
         payload,
@@ -239,6 +245,16 @@ def _apply_retired(working: WorkingSet, entry: Entry, payload: Retired) -> None:
     working.mention(payload.object_id, entry.sequence)
 
 
+def _apply_abandoned(working: WorkingSet, entry: Entry, payload: Abandoned) -> None:
+    key = key_of(payload)
+    reservation = working.reservation(key)
+    if reservation is None:
+        raise contention(payload.object_id, "has no such reservation any more")
+    working.finish_reservation(reservation)
+    working.add_abandoned(key, reserved_end(reservation.tbs_certificate), entry.at)
+    working.mention(payload.object_id, entry.sequence)
+
+
 def _apply_notified(working: WorkingSet, entry: Entry, payload: Notified) -> None:
     if working.was_notified(payload):
         raise contention(payload.object_id, "was told about already")
@@ -268,60 +284,8 @@ RULES: Final[Mapping[type[Any], Callable[[WorkingSet, Entry, Any], None]]] = {
     Crl: _apply_crl,
     Renamed: _apply_renamed,
     Retired: _apply_retired,
+    Abandoned: _apply_abandoned,
     Notified: _apply_notified,
     Failed: _apply_failed,
     Reconciled: _apply_reconciled,
 }
-
-
-# --- Parts of rules ------------------------------------------------------------------------------
-
-
-def _check_unused(working: WorkingSet, key: CertificateKey) -> None:
-    """No serial number is ever used for two certificates (RFC 5280 section 4.1.2.2)."""
-    if working.certificate(key) is not None or working.reservation(key) is not None:
-        raise used(key)
-
-
-def _issuer_of(working: WorkingSet, payload: Authority) -> str:
-    """
-    Return the name of the authority that signed an authority's certificate.
-
-    Empty for one outside this store.
-    """
-    if is_self_issued(payload.certificate_der):
-        return payload.object_id.name
-    for name, issuer_der in sorted(working.authorities().items()):
-        if is_issued_by(payload.certificate_der, issuer_der):
-            return name
-    return ""
-
-
-def _add_foreign(
-    working: WorkingSet,
-    entry: Entry,
-    payload: Adopted | Authority,
-    key: CertificateKey,
-    *,
-    deletion_policy: str = "",
-    commit: str = "",
-    path: str = "",
-) -> None:
-    """Add a certificate that answers no request of this store."""
-    working.add_certificate(
-        key=key,
-        object_id=payload.object_id,
-        certificate_der=payload.certificate_der,
-        description=describe_certificate(payload.certificate_der),
-        columns={
-            "sequence": entry.sequence,
-            "profile": "",
-            "request_digest": "",
-            "intent_digest": "",
-            "issued_at": entry.at,
-            "commit_id": commit,
-            "path": path,
-            "deletion_policy": deletion_policy,
-        },
-        contents={"request": {}, "intent": {}},
-    )

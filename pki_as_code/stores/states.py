@@ -49,6 +49,7 @@ class Changes:
     names: list[dict[str, Any]] = field(default_factory=list)
     mentions: dict[tuple[ObjectId, int], None] = field(default_factory=dict)
     notices: list[dict[str, Any]] = field(default_factory=list)
+    abandoned: dict[CertificateKey, dict[str, Any]] = field(default_factory=dict)
     objects: set[ObjectId] = field(default_factory=set)
     authorities: set[str] = field(default_factory=set)
     crls: set[str] = field(default_factory=set)

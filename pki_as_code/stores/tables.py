@@ -30,7 +30,7 @@ from sqlalchemy.types import TypeDecorator
 from pki_as_code.model import JsonValue, canonical_json, format_time
 from pki_as_code.pkix.serial_numbers import serial_number_hex
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 # Ordered by bytes everywhere, never by a language.
 _TEXT: Final = String().with_variant(String(collation="C"), "postgresql")
@@ -242,6 +242,15 @@ notices: Final = Table(
 )
 # A certificate keeps its notices when its object is renamed.
 Index("notices_by_certificate", notices.c.issuer, notices.c.serial_number)
+
+# Serial numbers that may stand on a signature nobody recorded; they count as revoked.
+abandoned: Final = Table(
+    "abandoned",
+    INDEX_METADATA,
+    *_certificate_key(),
+    Column("not_after", UtcTime, nullable=False),
+    Column("abandoned_at", UtcTime, nullable=False),
+)
 
 crls: Final = Table(
     "crls",

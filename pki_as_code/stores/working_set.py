@@ -118,6 +118,16 @@ class WorkingSet:
         found = self._connection.execute(select(table.c.kind).where(*conditions))
         return found.first() is not None
 
+    def was_abandoned(self, key: CertificateKey) -> bool:
+        """Tell whether a reservation of that serial number was given up."""
+        if key in self._changes.abandoned:
+            return True
+        table = tables.abandoned
+        conditions = (table.c.issuer == key[0], table.c.serial_number == key[1])
+        return (
+            self._connection.execute(select(table.c.issuer).where(*conditions)).first() is not None
+        )
+
     def meta(self, key: str) -> str | None:
         return self._meta.get(key)
 
@@ -212,6 +222,14 @@ class WorkingSet:
     def add_notice(self, notice: Notified) -> None:
         self._changes.notices.append(bulk_writes.notice_row(notice))
 
+    def add_abandoned(self, key: CertificateKey, not_after: datetime, at: datetime) -> None:
+        self._changes.abandoned[key] = {
+            "issuer": key[0],
+            "serial_number": key[1],
+            "not_after": not_after,
+            "abandoned_at": at,
+        }
+
     def set_meta(self, key: str, value: str) -> None:
         self._meta[key] = value
         self._changes.meta.add(key)
@@ -257,6 +275,7 @@ class WorkingSet:
             (tables.certificate_contents, list(changes.contents.values())),
             (tables.certificate_names, changes.names),
             (tables.notices, changes.notices),
+            (tables.abandoned, list(changes.abandoned.values())),
             (tables.mentions, [object_key(o) | {"sequence": s} for o, s in changes.mentions]),
         ):
             bulk_writes.insert_rows(connection, table, rows)

@@ -7,19 +7,20 @@ A serial number (colons or not, any case), a unique prefix of one, the manifest'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from pki_as_code.errors import NotFoundError
+from pki_as_code.errors import InvalidValueError, NotFoundError
 from pki_as_code.escape import safe
+from pki_as_code.manifests.load import ManifestSet
 from pki_as_code.model import CERTIFICATE, DEFAULT_NAMESPACE, CertificateRecord, ObjectId
 from pki_as_code.pkix.names import common_name
 from pki_as_code.pkix.serial_numbers import (
     format_serial_number,
+    parse_serial_number,
     serial_number_hex,
     serial_number_prefix,
 )
@@ -37,26 +38,31 @@ def find_certificate(store: Store, text: str) -> CertificateRecord:
 
     1. A whole serial number.
     2. An object: the certificate issued last under it.
-    3. A prefix of a serial number, or a common name; superseded ones only when no other fits.
+    3. The beginning of a serial number, or a common name. Of several with one common name it is
+       the one in use, the one issued last under its object.
 
     Raises:
         NotFoundError: nothing fits, or several do; `help` lists them.
     """
     text = text.strip()
-    prefix = serial_number_prefix(text)
-    by_serial = _find(store, serial_prefix=prefix) if prefix else []
-    exact = [r for r in by_serial if serial_number_hex(r.serial_number) == prefix]
+    exact = _by_serial_number(store, text)
     if len(exact) == 1:
         return exact[0]
     current = _current(store, text)
     if current is not None:
         return current
-    by_name = _find(store, common_name=text) if text else []
-    found = list({(r.issuer, r.serial_number): r for r in [*by_serial, *by_name]}.values())
-    if len(found) > 1:
-        in_force = [r for r in found if _is_current(store, r)]
-        found = in_force if len(in_force) == 1 else found
-    return _only("certificate", text, found, _describe)
+    prefix = serial_number_prefix(text)
+    found = exact or (_find(store, serial_prefix=prefix) if prefix else [])
+    if text:
+        found += _find(store, common_name=text, current_only=True) or _find(store, common_name=text)
+    unique = {(record.issuer, record.serial_number): record for record in found}
+    return _only("certificate", text, list(unique.values()), _describe)
+
+
+def find_issued(store: Store, issuer: str, serial_number: int) -> CertificateRecord | None:
+    """Return the certificate that `issuer` gave this serial number to, of an authority as well."""
+    wanted = CertificateFilter(issuer=issuer, serial_number=serial_number, kinds=())
+    return next(store.find(wanted), None)
 
 
 def find_authority_name(authorities: Mapping[str, x509.Certificate], text: str) -> str:
@@ -92,13 +98,49 @@ def find_authority_name(authorities: Mapping[str, x509.Certificate], text: str) 
     return _only("certification authority", text, found, describe)
 
 
-def _find(store: Store, **conditions: str) -> list[CertificateRecord]:
+def check_objects(manifests: ManifestSet, store: Store, objects: Collection[ObjectId]) -> None:
+    """
+    Check that each object has a manifest, or is known from one.
+
+    Raises:
+        NotFoundError: one has neither: a misspelt name must not look as if there were no changes.
+    """
+    declared = {object_id for kind in manifests.by_kind.values() for object_id in kind}
+    missing = sorted(set(objects) - declared - set(store.observe(objects)))
+    if missing:
+        raise NotFoundError(
+            f"there is no {', '.join(str(object_id) for object_id in missing)}",
+            help="name a certificate as NAMESPACE/NAME, anything else as KIND/NAME",
+            code="name.not_found",
+        )
+
+
+def _by_serial_number(store: Store, text: str) -> list[CertificateRecord]:
+    """Return the certificates with that whole serial number: one for each issuer that used it."""
+    try:
+        serial_number = parse_serial_number(text)
+    except InvalidValueError:
+        return []
+    return _find(store, serial_number=serial_number)
+
+
+def _find(
+    store: Store,
+    *,
+    serial_number: int | None = None,
+    serial_prefix: str | None = None,
+    common_name: str | None = None,
+    current_only: bool = False,
+) -> list[CertificateRecord]:
     wanted = CertificateFilter(
-        limit=_CANDIDATES + 1,
+        serial_number=serial_number,
+        serial_prefix=serial_prefix,
+        common_name=common_name,
+        current_only=current_only,
         kinds=(CERTIFICATE,),
-        **conditions,  # type: ignore[arg-type]
+        limit=_CANDIDATES + 1,
     )
-    return list(islice(store.find(wanted), _CANDIDATES + 1))
+    return list(store.find(wanted))
 
 
 def _current(store: Store, text: str) -> CertificateRecord | None:
@@ -106,12 +148,6 @@ def _current(store: Store, text: str) -> CertificateRecord | None:
     object_id = ObjectId(CERTIFICATE, namespace or DEFAULT_NAMESPACE, name)
     observed = store.observe([object_id]).get(object_id)
     return observed.current if observed else None
-
-
-def _is_current(store: Store, record: CertificateRecord) -> bool:
-    observed = store.observe([record.object_id]).get(record.object_id)
-    current = observed.current if observed else None
-    return current is not None and current.serial_number == record.serial_number
 
 
 def _only(what: str, text: str, found: Sequence[T], describe: Callable[[T], str]) -> T:

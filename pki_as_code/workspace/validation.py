@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from pki_as_code.errors import RepositoryError
+from pki_as_code.errors import NotFoundError, RepositoryError
 from pki_as_code.manifests.load import load_manifests
 from pki_as_code.manifests.overlay import OverlayTree
 from pki_as_code.manifests.tree import Tree
 from pki_as_code.model import Finding
 from pki_as_code.plan.validate import resolve_all, validate_manifests
+from pki_as_code.workspace.judging import check_findings
 from pki_as_code.workspace.opening import load_repository
-from pki_as_code.workspace.view import check_findings, committed_keys
+from pki_as_code.workspace.view import committed_keys
 
 
 def validate_repository(
@@ -32,11 +33,14 @@ def validate_repository(
         *committed_keys(repository, commit, loaded.manifests),
         *validate_manifests(desired, now),
     ]
-    places = [_below_root(repository.root, start, path) for path in paths]
-    files = [file.path for file in tree.files() if file.path.endswith((".yaml", ".yml"))]
+    places = {path: _below_root(repository.root, start, path) for path in paths}
+    every = [file.path for file in tree.files()]
+    _check_named(places, every)
+    files = [path for path in every if path.endswith((".yaml", ".yml"))]
     if places:
-        files = [path for path in files if _is_in(path, places)]
-        findings = [f for f in findings if f.source is not None and _is_in(f.source.path, places)]
+        named = places.values()
+        files = [path for path in files if _is_in(path, named)]
+        findings = [f for f in findings if f.source is not None and _is_in(f.source.path, named)]
     return findings, len(files)
 
 
@@ -51,6 +55,17 @@ def _below_root(root: Path, start: Path, path: str) -> str:
             help="name files or directories of the repository",
             code="path.outside",
         ) from None
+
+
+def _check_named(places: Mapping[str, str], files: Sequence[str]) -> None:
+    """A misspelt path must not look as if there were nothing to object to."""
+    for path, place in places.items():
+        if not any(_is_in(file, [place]) for file in files):
+            raise NotFoundError(
+                f"there is no file {path!r} that is checked, nor a directory with one",
+                help="name manifests, or directories with manifests; without any, all are checked",
+                code="path.not_found",
+            )
 
 
 def _is_in(path: str, places: Collection[str]) -> bool:

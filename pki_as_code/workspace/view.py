@@ -9,7 +9,6 @@ from pathlib import Path
 
 from cryptography import x509
 
-from pki_as_code.errors import ManifestError
 from pki_as_code.gitplumbing import GitRepository, RevisionTree
 from pki_as_code.gitrepo import is_tracked
 from pki_as_code.manifests.authority import CertificateAuthority
@@ -17,20 +16,27 @@ from pki_as_code.manifests.load import Loaded, LoadResult, ManifestSet, load_man
 from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.manifests.tree import Tree
 from pki_as_code.model import (
+    AUTHORITY,
+    CERTIFICATE,
     CertificateRecord,
     Finding,
-    IssueCertificate,
     ObjectId,
     Plan,
-    Severity,
 )
 from pki_as_code.pkix.serial_numbers import parse_serial_number, serial_number_hex
 from pki_as_code.plan.authorities import committed_key, key_path
 from pki_as_code.plan.observation import Observation, PlanFrame
 from pki_as_code.plan.planner import make_plan
-from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.validate import Desired, resolve_all, validate_manifests
 from pki_as_code.stores.interface import CertificateFilter, Store
+from pki_as_code.workspace.judging import (
+    about,
+    check_findings,
+    concerns_all,
+    judge_changes,
+    load_certificates,
+    without_faulty,
+)
 
 DEFAULT_STORE = "git:pki-issued"
 
@@ -60,17 +66,24 @@ class Workspace:
         """
         Plan everything, or the objects in `only`.
 
+        An error in one certificate, revocation or watcher is a finding of the plan and keeps that
+        object out of it; what cannot be read, and what administrators share, concerns all.
+
         Raises:
-            ManifestError: there are errors in the manifests; `findings` has them all.
+            ManifestError: there are errors that concern all; `findings` has them.
             StoreError: the store cannot be read.
         """
         desired = resolve_all(self.loaded.manifests)
         findings = [
-            *self.loaded.findings,
             *committed_keys(self.repository, self.commit, self.loaded.manifests),
             *validate_manifests(desired, now, drafts=False),
         ]
-        check_findings(findings)
+        if only:
+            findings = about(findings, only, desired)
+            check_findings([*about(self.loaded.findings, only, desired), *findings])
+        else:
+            check_findings(self.loaded.findings)
+        check_findings([finding for finding in findings if concerns_all(finding)])
         observation = self.observe(desired)
         frame = PlanFrame(
             commit=self.commit,
@@ -80,9 +93,8 @@ class Workspace:
             only=frozenset(only),
         )
         plan = make_plan(desired, observation, frame)
-        problems = self._preview(plan, desired, observation, now)
-        check_findings([*problems, *plan.findings])
-        return plan
+        problems = judge_changes(plan, desired, observation, self.store, now)
+        return without_faulty(plan, [*findings, *problems])
 
     def observe(self, desired: Desired) -> Observation:
         """Ask the store for what a plan of `desired` needs to know."""
@@ -104,22 +116,6 @@ class Workspace:
     def authority_certificates(self) -> Mapping[str, x509.Certificate]:
         return load_certificates(self.store.authorities())
 
-    def _preview(
-        self, plan: Plan, desired: Desired, observation: Observation, now: datetime
-    ) -> list[Finding]:
-        """Judge what would be signed against the authorities as they really are."""
-        preview = Preview(desired.manifests, load_certificates(observation.authorities), now)
-        resolved = {item.loaded.object_id: item for item in desired.certificates}
-        problems: list[Finding] = []
-        for change in plan.changes:
-            if not isinstance(change, IssueCertificate):
-                continue
-            found = preview.findings(change.request, whole_key_check=True)
-            item = resolved.get(change.object_id)
-            place = item.place_of_names() if item and found else change.source
-            problems += [finding.at(place) for finding in found]
-        return problems
-
     def _targets(self, loaded: Loaded[Revocation]) -> tuple[CertificateRecord, ...]:
         """
         Return the certificates a Revocation names.
@@ -139,7 +135,10 @@ class Workspace:
         if spec.serial is not None:
             prefix = serial_number_hex(parse_serial_number(spec.serial))
             wanted = CertificateFilter(
-                issuer=spec.issuer, serial_prefix=prefix, namespace=namespace or None
+                issuer=spec.issuer,
+                serial_prefix=prefix,
+                namespace=namespace or None,
+                kinds=_kinds_of(namespace),
             )
             return tuple(
                 r for r in self.store.find(wanted) if serial_number_hex(r.serial_number) == prefix
@@ -155,6 +154,11 @@ class Workspace:
         return list(self.store.find(wanted))
 
 
+def _kinds_of(namespace: str) -> tuple[str, ...]:
+    """Only administrators can revoke an authority."""
+    return (CERTIFICATE,) if namespace else (CERTIFICATE, AUTHORITY)
+
+
 def _asked_by(record: CertificateRecord, object_id: ObjectId) -> bool:
     return record.revocation is not None and record.revocation.requested_by == object_id
 
@@ -166,14 +170,3 @@ def committed_keys(repository: GitRepository, commit: str, manifests: ManifestSe
         for authority in manifests.of(CertificateAuthority).values()
         if (path := key_path(authority)) and is_tracked(repository, path, commit)
     ]
-
-
-def check_findings(findings: list[Finding]) -> None:
-    """Raise `ManifestError` with all findings when one of them is an error."""
-    errors = sum(finding.severity is Severity.ERROR for finding in findings)
-    if errors:
-        raise ManifestError(f"{errors} errors in the manifests", findings=findings)
-
-
-def load_certificates(authorities: Mapping[str, bytes]) -> dict[str, x509.Certificate]:
-    return {name: x509.load_der_x509_certificate(der) for name, der in authorities.items()}

@@ -12,6 +12,7 @@ from pki_as_code.formats.plan import MARKS, format_plan
 from pki_as_code.formats.plan_json import format_plan_json, plan_json
 from pki_as_code.model import (
     CERTIFICATE,
+    AbandonReservation,
     Action,
     AdoptAuthority,
     Finding,
@@ -80,7 +81,8 @@ def every_kind_of_change() -> tuple[object, ...]:
         ISSUE,
         REPLACE,
         replace(REPLACE, action=Action.RENEW),
-        FinishReservation(reservation, reasons),
+        FinishReservation(reservation, make_request(), reasons),
+        AbandonReservation(reservation, reasons),
         AdoptAuthority(ROOT, b"der", "root", reasons, None),
         REVOKE,
         ReleaseHold(ObjectId("Revocation", "", "hold"), record, reasons, None),
@@ -195,7 +197,7 @@ def test_every_action_has_a_mark_and_is_printed():
         assert f"\n  {MARKS[action]} {action.value:8} " in text
     assert (
         "1 to issue, 1 to replace, 1 to renew, 1 to revoke, 1 to release, 1 to adopt, 1 to rename, "
-        "1 to retire, 1 to finish, 1 refused, 412 unchanged." in text
+        "1 to retire, 1 to finish, 1 to abandon, 1 refused, 412 unchanged." in text
     )
     assert "certificate new           issuing  was old  Because: of it" in text
 

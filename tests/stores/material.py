@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -14,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from pki_as_code.model import AUTHORITY, CERTIFICATE, ObjectId, Reservation
+from pki_as_code.model import AUTHORITY, CERTIFICATE, ObjectId, Reservation, sha256_digest
 from pki_as_code.stores.entries import Issued, Payload, Reserved
 
 NOW = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
@@ -84,7 +83,7 @@ def reservation(
             serial_number=serial_number,
             tbs_certificate=found.tbs_certificate_bytes,
             request=content,
-            request_digest="sha256:" + hashlib.sha256(object_id.name.encode()).hexdigest(),
+            request_digest=sha256_digest(content),
             intent={"csrFile": f"{object_id.name}.csr"},
             reason="DoesNotExist",
             replaces=replaces,

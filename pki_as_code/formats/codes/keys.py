@@ -18,8 +18,10 @@ CODES: dict[str, Explanation] = {
     "key.bad_location": Explanation(
         "The URI of a key does not name a file.",
         "A path that is empty, ends in `..`, has control characters or leads in a circle of "
-        "symbolic links cannot be a key file.",
-        "Write `file:keys/NAME.pem`, or an absolute path: `file:/etc/pki/NAME.pem`.",
+        "symbolic links cannot be a key file. An absolute path into the repository would not be "
+        "checked against .gitignore, and the key might be committed.",
+        "Write `file:keys/NAME.pem` for a key in the repository, or an absolute path for one "
+        "outside of it: `file:/etc/pki/NAME.pem`.",
     ),
     "key.outside_repository": Explanation(
         "A relative key path leads out of the repository.",
@@ -72,6 +74,11 @@ CODES: dict[str, Explanation] = {
         "The file does not hold exactly one private key in PEM form.",
         "A certificate, a CSR, a damaged file or two keys in one file cannot be signed with.",
         "Write the key as PKCS#8 PEM, for example with `openssl pkcs8 -topk8`.",
+    ),
+    "key.shared": Explanation(
+        "Two authorities would have the same key.",
+        "What limits the one (path length, names) would not limit the other.",
+        "Give each authority a key of its own: another `key.uri`.",
     ),
     "key.unsupported_type": Explanation(
         "The key has a type, a size or an encryption that an authority cannot have.",

@@ -188,16 +188,74 @@ PATH = explanations(
 ATTACHMENTS = explanations(
     "adopt",
     {
+        "bad_base64": "The base64 of the certificate is damaged.",
+        "bad_serial_number": (
+            "The serial number of a certificate is not a positive number of at most 20 octets.",
+            "RFC 5280 section 4.1.2.2: it is what a certificate is revoked by.",
+            "Have a new one signed instead.",
+        ),
+        "bad_signature": "The certificate has the name of the authority, and not its signature.",
+        "duplicate": (
+            "The certificate is known already.",
+            "A serial number names one certificate of one issuer, which belongs to one manifest.",
+            "Nothing, if the other manifest is right; else remove that one.",
+        ),
+        "expired": (
+            "A certificate that is to be taken up has expired.",
+            "Nobody accepts it any more.",
+            "Leave it, or take it up for the record: import_cert --allow-expired.",
+        ),
+        "is_authority": (
+            "The certificate is one of an authority.",
+            "An authority has a manifest of its own kind, which says what it may sign.",
+            "Take it up with `pkictl import_ca`.",
+        ),
         "missing": "There is no file of that name beside the manifest.",
+        "name_taken": (
+            "There is another certificate of that name already.",
+            "One name is one certificate; a second one would replace the first.",
+            "Give it another name with --as.",
+        ),
+        "no_file": "A file that was named on the command line cannot be read.",
+        "no_issuer": (
+            "It is not known which authority signed a certificate that is to be taken up.",
+            "It is verified with that authority's certificate.",
+            "Name it with --ca, or under `spec.issuer`.",
+        ),
+        "not_pem_or_der": "The file is not a certificate in PEM or DER.",
+        "old_version": (
+            "The certificate is of X.509 version 1 or 2.",
+            "It has no extensions, and so cannot say which names it is for or that it is no "
+            "authority's.",
+            "Have a new one signed instead.",
+        ),
         "private_key": (
             "The file of a certificate holds a private key.",
             "Whoever can read the repository has the key.",
             "Take the key out, and make a new one.",
         ),
+        "refused": (
+            "Files that were to be taken up were refused, and nothing was written.",
+            "Either all files of one command are taken up, or none.",
+            "Leave out, or correct, what the other messages name.",
+        ),
+        "self_signed": (
+            "The certificate signed itself.",
+            "No authority says that it is what it claims to be.",
+            "Have a new one signed instead.",
+        ),
+        "several_objects": "The file holds more than one object.",
         "too_large": "The file is too large for a certificate.",
+        "trailing_data": "Something follows the certificate in its file.",
+        "unreadable": "The certificate cannot be parsed.",
+        "wrong_issuer": "The certificate names another issuer than the authority.",
+        "wrong_key_identifier": "The certificate names another key of its issuer than the "
+        "authority has.",
+        "wrong_object": "The file holds something else than a certificate.",
     },
-    why="`adopt.certificateFile` names a certificate that was made elsewhere.",
-    remedy="Put the PEM file beside the manifest and commit both.",
+    why="A certificate that was made elsewhere is taken up only when it is certain that the "
+    "authority signed it, and what it says.",
+    remedy="Name the right authority and the right file: one certificate in PEM or DER.",
 )
 
 CODES: dict[str, Explanation] = {**YAML, **MANIFEST, **DURATION, **TIMESTAMP, **PATH, **ATTACHMENTS}

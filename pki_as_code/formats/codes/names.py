@@ -26,6 +26,7 @@ NAME = explanations(
             "Authorities are found by name, serial number, or a unique prefix of it.",
             "`pkictl list_cas` lists them; `pkictl init_ca` makes one.",
         ),
+        "not_issued": "An authority has a manifest, and no certificate yet.",
         "not_found": (
             "What was named does not exist, or the name fits several.",
             "A command never guesses what was meant.",

@@ -25,9 +25,36 @@ AUTHORITY = explanations(
         "duplicate_usage": "A usage of an authority is listed twice.",
         "empty_constraints": "nameConstraints of an authority constrain nothing.",
         "exists": "There is an authority of that name already.",
+        "expired": (
+            "The certificate of an authority that is to be taken up has expired.",
+            "Nothing that it signs would be valid; it can only be kept for what it signed.",
+            "Take it up with --allow-expired if that is what you want.",
+        ),
+        "no_file": "The file of a key or certificate cannot be read.",
+        "offline": (
+            "A key is brought for an authority whose manifest says that it is offline.",
+            "An offline authority is one whose key no run may use.",
+            "Replace `mode: offline` by `key:` in its manifest if it is to sign here.",
+        ),
+        "root_has_no_parent": (
+            "A root is to say where its parent publishes CRLs, OCSP responses or its certificate.",
+            "These stand in a certificate for those who ask its issuer about it; a root signs "
+            "itself, and nobody can revoke it but whoever stops trusting it.",
+            "Give the --sign- option of that name, which is for what the root signs.",
+        ),
+        "unknown_parent": (
+            "The certificate of an authority was signed by one that is not known here.",
+            "A chain that does not lead to a known root could not be checked or published.",
+            "Take up the authority that signed it before, without its key if need be.",
+        ),
         "no_common_name": "The subject of an authority has no common name.",
         "key_mismatch": "The key an authority declares is not of the type its certificate has.",
         "no_key": "An authority has no key.",
+        "revoked": (
+            "The authority, or one above it, is revoked.",
+            "What it signed is not trusted any more, and neither would be anything new.",
+            "Name another issuer.",
+        ),
         "refresh_before": "A CRL would have to be made anew before it was made.",
     },
     why="Everything that an authority signs stands and falls with what its manifest says.",
@@ -49,6 +76,11 @@ CERTIFICATE = explanations(
             "Make one with `openssl req -new`, and name it under `csrFile`.",
         ),
         "no_issuer": "Nothing says which authority issues a certificate.",
+        "no_manifest": (
+            "A certificate is to be signed again whose manifest is gone.",
+            "The manifest and the CSR beside it are what a certificate is made from.",
+            "Write the manifest anew: `pkictl sign_cert` with the CSR does it.",
+        ),
         "no_names": "A certificate would have neither a subject nor a name.",
         "outlives_issuer": (
             "A certificate would be valid longer than its authority.",
@@ -59,6 +91,11 @@ CERTIFICATE = explanations(
             "A certificate is revoked, and its manifest asks for another one with the same key.",
             "Who revoked it does not want this key to be trusted.",
             "Make a new key and CSR, or remove the manifest.",
+        ),
+        "subject_of_authority": (
+            "A certificate would have the name of an authority.",
+            "CRLs and OCSP responses are found by name: it could pass for the authority.",
+            "Give it a subject of its own.",
         ),
         "supersede_delay": "supersedeDelay has no meaning without `onSupersede: Revoke`.",
         "unreadable": "A certificate cannot be parsed.",
@@ -74,6 +111,17 @@ CSR = explanations(
         "bad_base64": "The base64 of a CSR is damaged.",
         "bad_version": "The version of a CSR is not the one that RFC 2986 defines.",
         "empty": "The file of a CSR is empty.",
+        "key_compromised": (
+            "A certificate is asked for with a key that was lost.",
+            "A certificate with this key was revoked for keyCompromise: whoever has the key could "
+            "use the new one, too.",
+            "Make a new key and CSR.",
+        ),
+        "key_of_authority": (
+            "The key of a CSR is an authority's own.",
+            "An authority's key signs certificates and nothing else.",
+            "Make a key of its own for the certificate.",
+        ),
         "key_shared": (
             "Two certificates have the same key.",
             "When one of them must be revoked because its key was lost, so must the other.",
@@ -84,6 +132,12 @@ CSR = explanations(
         "malformed_extension": "An extension that a CSR asks for cannot be decoded.",
         "missing": "There is no CSR of that name.",
         "not_pem_or_der": "The file holds no CSR, in PEM or in DER.",
+        "other_names": (
+            "A CSR asks for names that its certificate will not have.",
+            "Names come from the manifest, where they are reviewed. They may have been meant, "
+            "though.",
+            "Nothing, if the names given are right; else name them with --alt.",
+        ),
         "private_key": (
             "There is a private key in the file of a CSR.",
             "Whoever can read the repository, now or from its history, has the key.",
@@ -120,12 +174,23 @@ REVOCATION = explanations(
     "revocation",
     {
         "already_revoked": "The certificate is revoked already; nothing was changed.",
+        "holds_several": (
+            "The hold is of every certificate with one key.",
+            "Lifting it from one would lift it from all.",
+            "Edit the manifest that the message names, if that is meant.",
+        ),
         "names_nothing": "A Revocation names no certificate that was issued.",
         "no_certificate": "A Revocation does not say what it revokes.",
         "not_a_hold": (
             "A revocation that is not a certificateHold cannot be lifted.",
             "RFC 5280 section 5.3.1: a revocation is permanent, but for a hold.",
             "Have a new certificate signed.",
+        ),
+        "not_on_hold": "A certificate that is not on hold cannot be released.",
+        "still_held": (
+            "A hold was to be lifted, and another Revocation asks for it as well.",
+            "As long as one of them does, the certificate stays on hold.",
+            "Write `release: true` in the other manifest, too.",
         ),
         "serial_and_issuer": "A serial number is given without its issuer, or the other way round.",
     },
@@ -137,6 +202,28 @@ REVOCATION = explanations(
 PLAN = explanations(
     "plan",
     {
+        "emptied": (
+            "No certificate is asked for any more, and the store looks after some.",
+            "A lost directory and a repository that means it look just the same.",
+            "Put the manifests back, or allow it for one run with --allow-unsafe empty=N.",
+        ),
+        "new_store": (
+            "The store is empty, and an authority has a key already.",
+            "A misspelt name of a store, or a branch that was not fetched, looks like a new one: "
+            "every certificate would be issued again.",
+            "Check `spec.store` and PKI_STORE, fetch the branch; or allow it for one run with "
+            "--allow-unsafe new-store=1.",
+        ),
+        "replay": (
+            "The commit does not stand on the one that was reconciled last.",
+            "An old commit asks for what was changed since: going back must be meant.",
+            "Reconcile the newest commit, or allow it for one run with --allow-unsafe replay=1.",
+        ),
+        "unprotected": (
+            "The commit is not on the protected branch.",
+            "`trust.protectedRef` says which branch has been reviewed.",
+            "Merge it first, or allow it for one run with --allow-unsafe replay=1.",
+        ),
         "refused": "The plan refuses a change, and nothing was changed.",
         "stale": (
             "The plan is not the one that was reviewed.",

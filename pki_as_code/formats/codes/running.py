@@ -7,6 +7,7 @@ from pki_as_code.formats.codes.base import Explanation, explanations
 GIT = explanations(
     "git",
     {
+        "bad_branch": "This is not the name of a branch.",
         "bare": "The repository is bare and has no working tree.",
         "branch_checked_out": "The branch to commit to is checked out here.",
         "commit_failed": "git could not make the commit.",
@@ -22,12 +23,15 @@ GIT = explanations(
         "not_installed": "The program git was not found.",
         "ref_moved": "Somebody else moved the branch in the meantime.",
         "timeout": "git did not finish in time.",
+        "store_branch": "The branch to commit to is the store's own.",
         "uncommitted": "Files that the command would commit have other changes in them.",
         "unknown_revision": "There is no such revision.",
         "unsafe_config": (
-            "The configuration of the repository would have git run a program.",
-            "A clone from elsewhere must not be able to run anything here.",
-            "Move the setting to your own configuration (git config --global).",
+            "The configuration of the repository would have git run a program, or work elsewhere.",
+            "A clone from elsewhere must not be able to run anything here, nor to have files of "
+            "other directories read and written.",
+            "Move the setting to your own configuration (git config --global); core.worktree must "
+            "not be set.",
         ),
         "unsafe_remote": (
             "The remote lies inside the repository itself.",
@@ -107,6 +111,11 @@ STORE = explanations(
         "unknown_order": "Certificates cannot be sorted by that.",
         "unknown_scheme": "The URI of the store has a scheme that is not known.",
         "unreadable_certificate": "A certificate in the ledger cannot be read.",
+        "unsafe_path": (
+            "A file of the store inside the git directory is a symbolic link.",
+            "The store would write to whatever file the link leads to.",
+            "Find out who put it there, and remove it; the index is made anew from the ledger.",
+        ),
         "unsupported_scheme": "Stores of this kind are not supported yet.",
     },
     why="The store is the only record of what was asked, issued and revoked. When it cannot be "
@@ -173,6 +182,12 @@ OTHERS = {
         {"invalid": "A text or an encoding is not what it should be."},
         why="Input that is not understood as a whole is refused as a whole.",
         remedy="Correct the value that the message names.",
+    ),
+    **explanations(
+        "file",
+        {"cannot_write": "A file that a command was told to write cannot be written."},
+        why="What was asked for is not there then.",
+        remedy="Name a file in a directory that exists and can be written, or - for stdout.",
     ),
     **explanations(
         "explain",

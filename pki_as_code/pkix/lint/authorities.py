@@ -70,7 +70,11 @@ def issuer_may_issue(linted: Linted) -> Iterator[Finding]:
 
 
 def key_usage_fits_the_holder(linted: Linted) -> Iterator[Finding]:
-    """RFC 5280 section 4.2.1.3: in every CA, critical; keyCertSign for CAs and only for them."""
+    """
+    RFC 5280 section 4.2.1.3: in every CA; keyCertSign for CAs and only for them.
+
+    It SHOULD be critical there; CA/B Forum BR section 7.1.2 demands it.
+    """
     bits = linted.key_usage_bits
     if bits is None:
         if linted.is_ca:
@@ -79,7 +83,7 @@ def key_usage_fits_the_holder(linted: Linted) -> Iterator[Finding]:
     if not bits:
         yield error("rfc5280.key_usage_empty", "keyUsage has no bit set")
     if linted.is_ca and not linted.extensions[KEY_USAGE].critical:
-        yield error("rfc5280.key_usage_not_critical", "keyUsage of an authority is not critical")
+        yield warning("rfc5280.key_usage_not_critical", "keyUsage of an authority is not critical")
     if linted.is_ca and KEY_CERT_SIGN not in bits:
         yield error(
             "rfc5280.ca_without_key_cert_sign", "keyUsage of an authority lacks keyCertSign"
@@ -95,7 +99,11 @@ def key_usage_fits_the_holder(linted: Linted) -> Iterator[Finding]:
 def end_entities_sign_no_crls(linted: Linted) -> Iterator[Finding]:
     """CA/B Forum BR section 7.1.2.7.11. RFC 5280 allows it for issuers of indirect CRLs."""
     if not linted.is_ca and _CRL_SIGN in (linted.key_usage_bits or ()):
-        yield warning("cabf.crl_sign_without_ca", "keyUsage has cRLSign in an end entity")
+        yield error(
+            "cabf.crl_sign_without_ca",
+            "keyUsage has cRLSign in an end entity",
+            help_text="remove cRLSign: CRLs are signed by authorities",
+        )
 
 
 def key_usage_fits_the_key(linted: Linted) -> Iterator[Finding]:

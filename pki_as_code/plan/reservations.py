@@ -1,0 +1,98 @@
+"""
+What a run that died left open: signed when the manifests still ask for just that, else given up.
+
+The ledger is where anybody who can push to the store writes. An open reservation is therefore no
+order to sign: the request comes from the manifests, and the reserved bytes must be what is made
+of it, but for the serial number and the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from cryptography import x509
+
+from pki_as_code.errors import InvalidValueError
+from pki_as_code.model import (
+    AUTHORITY,
+    AbandonReservation,
+    CertificateRequest,
+    FinishReservation,
+    Reason,
+    Reservation,
+)
+from pki_as_code.pkix.certificate import load_draft
+from pki_as_code.pkix.drafts import is_draft_of
+from pki_as_code.pkix.raw_certificate import read_tbs_certificate
+from pki_as_code.plan.authorities import find_authority, resolve_authority
+from pki_as_code.plan.observation import Item, Observation, PlanFrame
+from pki_as_code.plan.preview import Preview
+from pki_as_code.plan.validate import Desired
+
+
+def plan_reservations(
+    desired: Desired, observation: Observation, frame: PlanFrame
+) -> Iterator[Item]:
+    """Yield what becomes of each open reservation, those of authorities first."""
+    issued = {n: x509.load_der_x509_certificate(d) for n, d in observation.authorities.items()}
+    preview = Preview(desired.manifests, issued, frame.now)
+    wanted = [r for r in observation.reservations if frame.wants(r.object_id)]
+    for reservation in sorted(wanted, key=lambda r: (r.object_id.kind != AUTHORITY, r.object_id)):
+        if _is_undecidable(reservation, desired):
+            continue  # its manifest has errors, which are reported; what it asks for is not known
+        request = _request_of(reservation, desired)
+        reason = _why_not(reservation, request, preview, frame.now)
+        if request is None or reason is not None:
+            gone = Reason("NoLongerAsked", "its manifest is gone")
+            yield AbandonReservation(reservation, (reason or gone,))
+        else:
+            told = "an earlier run reserved it and did not get to record it"
+            yield FinishReservation(reservation, request, (Reason("ReservationOpen", told),))
+
+
+def _is_undecidable(reservation: Reservation, desired: Desired) -> bool:
+    return any(
+        resolved.request is None
+        for resolved in desired.certificates
+        if resolved.loaded.object_id == reservation.object_id
+    )
+
+
+def _request_of(reservation: Reservation, desired: Desired) -> CertificateRequest | None:
+    """Return what the manifest of that object asks for now, None when it is gone."""
+    object_id = reservation.object_id
+    if object_id.kind != AUTHORITY:
+        requests = (c.request for c in desired.certificates if c.loaded.object_id == object_id)
+        return next(requests, None)
+    authority = find_authority(desired.manifests, object_id.name)
+    if authority is None or authority.manifest.spec.certificate:
+        return None
+    # Which key it is, is for the holder of the key to say: signing compares it with the real one.
+    key = read_tbs_certificate(reservation.tbs_certificate).public_key.encoding
+    return resolve_authority(authority, desired.manifests, key)
+
+
+def _why_not(
+    reservation: Reservation,
+    request: CertificateRequest | None,
+    preview: Preview,
+    now: datetime,
+) -> Reason | None:
+    """Return why a reservation is given up, None when it is to be signed."""
+    if request is None:
+        return None
+    issuer = find_authority(preview.manifests, request.issuer)
+    try:
+        if load_draft(reservation.tbs_certificate).not_valid_after_utc <= now:
+            return Reason("Expired", "it would have expired by now")
+        if issuer is None or "sign" not in issuer.manifest.spec.usages:
+            return Reason("IssuerDoesNotSign", f"{request.issuer} no longer signs")
+        if request.digest != reservation.request_digest:
+            return Reason("NoLongerAsked", "its manifest asks for something else by now")
+        chain = [] if issuer.object_id == request.object_id else preview.chain(issuer)
+        if is_draft_of(reservation.tbs_certificate, request, chain):
+            return None
+    except InvalidValueError:
+        pass  # unreadable, or nothing that could be made of this request
+    return Reason("NotWhatWasAsked", "the reserved bytes are not what the manifest asks for")

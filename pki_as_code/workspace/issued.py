@@ -1,0 +1,63 @@
+"""The store alone: for commands that look at what was issued, and at no manifest but pki.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pki_as_code.errors import RepositoryError
+from pki_as_code.gitplumbing import GitRepository
+from pki_as_code.manifests.base import PROJECT_FILE
+from pki_as_code.manifests.load import load_manifests
+from pki_as_code.manifests.tree import TreeFile, WorkingFile, WorkingTree, git_mode
+from pki_as_code.stores import open_store
+from pki_as_code.stores.interface import Store
+from pki_as_code.workspace.judging import check_findings
+from pki_as_code.workspace.opening import store_uri
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """A working tree of which nothing but pki.yaml is looked at."""
+
+    tree: WorkingTree
+
+    @property
+    def description(self) -> str:
+        return self.tree.description
+
+    def files(self) -> Iterator[TreeFile]:
+        try:
+            status = (self.tree.root / PROJECT_FILE).lstat()
+        except FileNotFoundError:
+            return
+        yield WorkingFile(PROJECT_FILE, git_mode(status.st_mode), status.st_size)
+
+    def read(self, path: str) -> bytes:
+        return self.tree.read(path)
+
+
+def open_issued(start: Path, store: str | None = None, *, fetch: bool = True) -> Store:
+    """
+    Open the store of the repository around `start`, to be read; it is the caller's to close.
+
+    Takes the same time however many manifests there are. Without `fetch` no network is used.
+
+    Raises:
+        ManifestError: pki.yaml, which may say where the store is, cannot be read.
+        RepositoryError, StoreError: there is no repository, the store cannot be opened.
+    """
+    repository = GitRepository.discover(start)
+    uri = store
+    if uri is None and repository.bare:
+        raise RepositoryError(
+            "this is a bare repository, it has no working tree",
+            help="name the store: --store git:pki-issued",
+            code="git.bare",
+        )
+    if uri is None:
+        loaded = load_manifests(_Settings(WorkingTree(repository.root)))
+        check_findings(list(loaded.findings))
+        uri = store_uri(loaded, None)
+    return open_store(uri, repository, root=repository.root, push=fetch, read_only=True)

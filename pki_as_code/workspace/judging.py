@@ -1,0 +1,170 @@
+"""What findings mean for a plan: whom they concern, and what is kept out of it for them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from pki_as_code.errors import ManifestError
+from pki_as_code.manifests.certificate import Certificate
+from pki_as_code.manifests.revocation import Revocation
+from pki_as_code.model import (
+    AUTHORITY,
+    AdoptCertificate,
+    CertificateRequest,
+    Change,
+    Finding,
+    IssueCertificate,
+    ObjectId,
+    Plan,
+    Severity,
+    Source,
+)
+from pki_as_code.pkix.names import format_name
+from pki_as_code.plan.certificate_adoption import already_known
+from pki_as_code.plan.observation import Observation
+from pki_as_code.plan.preview import Preview
+from pki_as_code.plan.validate import Desired
+from pki_as_code.stores.interface import CertificateFilter, Store
+
+OF_ONE_OBJECT = ("certificates/", "revocations/", "watchers/")
+"""Places whose manifests nothing else stands on."""
+
+
+def load_certificates(authorities: Mapping[str, bytes]) -> dict[str, x509.Certificate]:
+    return {name: x509.load_der_x509_certificate(der) for name, der in authorities.items()}
+
+
+def check_findings(findings: Sequence[Finding]) -> None:
+    """Raise `ManifestError` with all findings when one of them is an error."""
+    errors = sum(finding.severity is Severity.ERROR for finding in findings)
+    if errors:
+        raise ManifestError(f"{errors} errors in the manifests", findings=findings)
+
+
+def concerns_all(finding: Finding) -> bool:
+    """Tell whether an error stops everything: it is not in a manifest of one object."""
+    return finding.source is None or not finding.source.path.startswith(OF_ONE_OBJECT)
+
+
+def about(
+    findings: Iterable[Finding], only: Collection[ObjectId], desired: Desired
+) -> list[Finding]:
+    """Return the findings that matter to these objects: their own, and those that concern all."""
+    paths = {path for object_id in only for path in _paths_of(object_id, desired)}
+    return [f for f in findings if concerns_all(f) or (f.source and f.source.path in paths)]
+
+
+def _paths_of(object_id: ObjectId, desired: Desired) -> Iterator[str]:
+    """Yield where an object is, or would be when it cannot be read."""
+    for kind in (Certificate, Revocation):
+        loaded = desired.manifests.of(kind).get(object_id)
+        if loaded is not None:
+            yield loaded.path
+            yield loaded.csr_path
+    for entry in desired.manifests.unreadable:
+        if entry.name in {None, object_id.name} and entry.namespace in {None, object_id.namespace}:
+            yield entry.path
+
+
+def without_faulty(plan: Plan, findings: Sequence[Finding]) -> Plan:
+    """Return the plan with these findings, and without the changes that an error speaks of."""
+    everything = [*findings, *plan.findings]
+    faulty = {f.source.path for f in everything if f.severity is Severity.ERROR and f.source}
+    changes = tuple(change for change in plan.changes if not _paths(change) & faulty)
+    shown = tuple(dict.fromkeys(everything))
+    return replace(plan, changes=changes, findings=shown)
+
+
+def _paths(change: Change) -> set[str]:
+    places = {getattr(change, "path", ""), getattr(change, "csr_path", "")}
+    if change.source is not None:
+        places.add(change.source.path)
+    return places - {""}
+
+
+# --- Judging what would be signed ----------------------------------------------------------------
+
+
+def judge_changes(
+    plan: Plan, desired: Desired, observation: Observation, store: Store, now: datetime
+) -> list[Finding]:
+    """Judge what would be signed, against the authorities as they really are."""
+    certificates = load_certificates(observation.authorities)
+    preview = Preview(desired.manifests, certificates, now)
+    resolved = {item.loaded.object_id: item for item in desired.certificates}
+    keys = {_key_digest(certificate): name for name, certificate in certificates.items()}
+    subjects = {format_name(certificate.subject) for certificate in certificates.values()}
+    problems: list[Finding] = []
+    for change in plan.changes:
+        if isinstance(change, AdoptCertificate):
+            problems += _known_elsewhere(change, store)
+        if not isinstance(change, IssueCertificate):
+            continue
+        item = resolved.get(change.object_id)
+        if item is not None:
+            source = item.loaded.csr_source
+            problems += _compromised(change.request, store, source)
+            problems += _of_an_authority(change.request, keys, subjects, source)
+        found = preview.findings(change.request, whole_key_check=True)
+        place = item.place_of_names() if item and found else change.source
+        problems += [finding.at(place) for finding in found]
+    return problems
+
+
+def _known_elsewhere(change: AdoptCertificate, store: Store) -> Iterator[Finding]:
+    """A certificate is taken up under one object, and none that was issued here under another."""
+    wanted = CertificateFilter(issuer=change.issuer, serial_number=change.serial_number, kinds=())
+    for record in store.find(wanted):
+        if record.object_id != change.object_id:
+            yield already_known(change.serial_number, record.object_id).at(change.source)
+
+
+def _compromised(request: CertificateRequest, store: Store, source: Source) -> Iterator[Finding]:
+    """A key that was lost once is never certified again, whoever asks, under whatever name."""
+    revoked = CertificateFilter(
+        public_key_sha256=request.public_key_sha256,
+        revoked=True,
+        kinds=(request.object_id.kind, AUTHORITY),
+    )
+    for record in store.find(revoked):
+        if record.revocation is not None and record.revocation.reason == "keyCompromise":
+            yield Finding(
+                "csr.key_compromised",
+                f"the key of {request.object_id.path} is compromised: a certificate of "
+                f"{record.object_id.path} with it was revoked for that",
+                source,
+                help="make a new key and CSR",
+            )
+            return
+
+
+def _of_an_authority(
+    request: CertificateRequest, keys: Mapping[str, str], subjects: set[str], source: Source
+) -> Iterator[Finding]:
+    """An end entity must not be able to pass for an authority: neither by key nor by name."""
+    owner = keys.get(request.public_key_sha256)
+    if owner is not None:
+        yield Finding(
+            "csr.key_of_authority",
+            f"the key is that of authority {owner}",
+            source,
+            help="make a key of its own; an authority's key signs certificates and nothing else",
+        )
+    if request.subject in subjects:
+        yield Finding(
+            "certificate.subject_of_authority",
+            f"{request.subject!r} is the name of an authority",
+            source,
+            help="give the certificate a subject of its own",
+        )
+
+
+def _key_digest(certificate: x509.Certificate) -> str:
+    der = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(der).hexdigest()
