@@ -18,20 +18,23 @@ def write_file_atomically(
     3. The directory gets its fsync, without which the name could be lost.
 
     Raises `FileExistsError` with `exclusive` when the name is taken, and any `OSError` (ENOSPC,
-    EIO, EROFS) as it is. Then `path` is what it was, and no temporary file is left. An EIO of step
-    3 is the exception: the file is in place, and whether it survives is not known. Nothing is
-    retried: the kernel reports a lost write once.
+    EIO, EROFS), which names `path` and not the temporary file. Then `path` is what it was, and no
+    temporary file is left. An EIO of step 3 is the exception: the file is in place, and whether it
+    survives is not known. Nothing is retried: the kernel reports a lost write once.
     """
     temporary = path.parent / f".{path.name[:100]}.{secrets.token_hex(8)}.tmp"
     try:
-        _write_new_file(temporary, data, mode)
-        if exclusive:
-            os.link(temporary, path, follow_symlinks=False)
-        else:
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    fsync_directory(path.parent)
+        try:
+            _write_new_file(temporary, data, mode)
+            if exclusive:
+                os.link(temporary, path, follow_symlinks=False)
+            else:
+                temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        fsync_directory(path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def make_directory_durably(path: Path) -> None:

@@ -120,6 +120,12 @@ class KeyBackendError(PkiAsCodeError):
     code = "key.unusable"
 
 
+class DeliveryError(PkiAsCodeError):
+    """A notice was not accepted by the other side; it stays due."""
+
+    code = "notify.failed"
+
+
 class StoreError(PkiAsCodeError):
     """The store cannot be read or written, or is not what its ledger says."""
 

@@ -1,7 +1,8 @@
 """
 The repository as people use it: who changed a manifest, what is not committed, new commits.
 
-GitPython serves what is not hot; the plumbing on every run's path is `gitplumbing`.
+GitPython tells who made a commit; everything else is `gitplumbing`, which runs nothing that a
+repository brings along.
 """
 
 from __future__ import annotations
@@ -10,16 +11,21 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from pki_as_code.errors import RepositoryError
-from pki_as_code.gitplumbing import GitRepository
+from pki_as_code.errors import InvalidValueError, ManifestError, NotFoundError, RepositoryError
+from pki_as_code.escape import safe
+from pki_as_code.gitplumbing import GitRepository, process
+from pki_as_code.manifests.tree import WorkingTree, git_mode
 
 if TYPE_CHECKING:
     import git
 
 FALLBACK_IDENTITY = ("pkictl", "pkictl@localhost")
+REGULAR_MODE = "100644"
 _PATHS_PER_CALL = 500
+_ATTEMPTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +84,15 @@ def describe_commit(repository: GitRepository, commit: str) -> Commit:
 
 
 def uncommitted_paths(repository: GitRepository, pathspecs: Sequence[str] = ()) -> list[str]:
-    """Return the paths, below `pathspecs`, whose working-tree content is not that of HEAD."""
+    """
+    Return the paths, below `pathspecs`, whose working-tree content is not that of HEAD.
+
+    Submodules are left alone: git would run, in them, what their own configuration names.
+    """
     output = repository.run(
-        "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", *pathspecs
-    )
+        "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all",
+        "--ignore-submodules=all", "--", *pathspecs,
+    )  # fmt: skip
     return sorted(
         entry[3:].decode("utf-8", "surrogateescape") for entry in output.split(b"\x00") if entry
     )
@@ -89,9 +100,8 @@ def uncommitted_paths(repository: GitRepository, pathspecs: Sequence[str] = ()) 
 
 def is_ignored(repository: GitRepository, path: str) -> bool:
     """Tell whether git would leave `path` (relative to the root) out of a commit."""
-    # Not by the plumbing: check-ignore refuses the literal pathspecs that everything else needs.
-    repo = _open(repository, literal=False)
-    return bool(repo.ignored(path))
+    # Of the magic of pathspecs, check-ignore knows the one that begins with a colon.
+    return bool(repository.run("check-ignore", "--", f"./{path}", accept=(0, 1)))
 
 
 def is_tracked(repository: GitRepository, path: str, commit: str = "") -> bool:
@@ -114,28 +124,105 @@ def author_identity(repository: GitRepository) -> tuple[str, str]:
 
 def commit_paths(repository: GitRepository, paths: Sequence[str], message: str) -> str:
     """
-    Commit the working-tree content of `paths`, and nothing else, to the current branch.
+    Commit the working-tree content of `paths`, and nothing else, to what is checked out.
 
-    What else is staged or changed stays as it is. Returns the id of the new commit, or of HEAD when
-    the paths hold nothing new. Raises `RepositoryError`.
+    What else is staged or changed stays as it is. No filter, hook or signing program is run.
+    Returns the id of the new commit, or of HEAD when the paths hold nothing new. Raises
+    `RepositoryError`.
     """
-    import git
-
-    repo = _open(repository)
     try:
-        repo.git.add("--force", "--", *paths)
-        if repository.head_commit() is not None and not repo.git.diff(
-            "--cached", "--name-only", "HEAD", "--", *paths
-        ):
-            return str(repo.head.commit.hexsha)
-        repo.git.commit("--quiet", "--only", "--no-verify", f"--message={message}", "--", *paths)
-    except git.GitCommandError as error:
+        entries = _store_files(repository, paths)
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return _commit_entries(repository, entries, message)
+            except RepositoryError as error:
+                if error.code != "git.ref_moved":
+                    raise
+        return _commit_entries(repository, entries, message)
+    except (RepositoryError, InvalidValueError, NotFoundError, ManifestError) as error:
         raise RepositoryError(
-            f"git could not commit {', '.join(paths)}: {_reason(error)}",
+            f"git could not commit {', '.join(map(safe, paths))}: {error.message}",
             help="the files are written; commit them by hand and run `pkictl reconcile`",
             code="git.commit_failed",
-        ) from None
-    return str(repo.head.commit.hexsha)
+        ) from error
+
+
+def _store_files(repository: GitRepository, paths: Sequence[str]) -> bytes:
+    """Make blobs of working-tree files; returns the entries of an index that name them."""
+    tree = WorkingTree(repository.root)
+    return b"".join(
+        _index_entry(repository, path, tree.read(path), _mode_of(repository, path))
+        for path in sorted(set(paths))
+    )
+
+
+def _index_entry(repository: GitRepository, path: str, data: bytes, mode: str) -> bytes:
+    blob = repository.run("hash-object", "-w", "--stdin", input=data).decode().strip()
+    return f"{mode} {blob}\t".encode() + os.fsencode(path) + b"\0"
+
+
+def _mode_of(repository: GitRepository, path: str) -> str:
+    """Return the mode of a file as git would record it."""
+    mode = git_mode((repository.root / path).lstat().st_mode)
+    if mode == REGULAR_MODE:
+        return mode
+    # On some file systems everything is executable, and git is told not to believe it.
+    output = repository.run("config", "--type=bool", "--get", "core.fileMode", accept=(0, 1))
+    return REGULAR_MODE if output.strip() == b"false" else mode
+
+
+def _commit_entries(repository: GitRepository, entries: bytes, message: str) -> str:
+    """
+    Commit index entries on top of HEAD; raises `git.ref_moved` when that moves meanwhile.
+
+    The user's own index gets them before the branch moves: a run that stops in between leaves files
+    that are staged, and never a commit that the index would undo.
+    """
+    ref = repository.checked_out_ref()
+    parent = repository.head_commit()
+    tree = _write_tree(repository, parent, entries)
+    _update_index(repository, entries)
+    if parent is not None and tree == repository.ref_value(f"{parent}^{{tree}}"):
+        return parent
+    return _commit_tree(repository, ref, parent, parent, tree, message)
+
+
+def _write_tree(repository: GitRepository, parent: str | None, entries: bytes) -> str:
+    """Return the tree of `parent` with the entries in it, by way of an index of its own."""
+    # Of a random name: where a link lies in wait, git would write through it.
+    with TemporaryDirectory(prefix="pki-as-code-index.", dir=repository.git_dir) as directory:
+        index = {"GIT_INDEX_FILE": str(Path(directory) / "index")}
+        if parent is not None:
+            repository.run("read-tree", parent, environment=index)
+        _update_index(repository, entries, index)
+        return repository.run("write-tree", environment=index).decode().strip()
+
+
+def _update_index(
+    repository: GitRepository, entries: bytes, index: Mapping[str, str] | None = None
+) -> None:
+    repository.run("update-index", "-z", "--index-info", input=entries, environment=index)
+
+
+def _commit_tree(
+    repository: GitRepository, ref: str, old: str | None, parent: str | None, tree: str,
+    message: str,
+) -> str:  # fmt: skip
+    """Commit a tree on top of `parent`, and move `ref` from `old` to the commit; returns its id."""
+    text = message.strip()
+    commit = repository.run(
+        "commit-tree",
+        "--no-gpg-sign",
+        *(("-p", parent) if parent else ()),
+        tree,
+        input=f"{text}\n".encode("utf-8", "replace"),
+        environment=_identity_environment(repository),
+    )
+    new = commit.decode().strip()
+    repository.fsync_objects(new, parent)
+    first_line = text.partition("\n")[0]
+    repository.update_ref(ref, new, old, reason=f"commit: {safe(first_line)}")
+    return new
 
 
 def commit_to_branch(
@@ -150,7 +237,17 @@ def commit_to_branch(
     meanwhile, or its name is none.
     """
     ref = f"refs/heads/{branch}"
-    repository.run("check-ref-format", ref)
+    checked = (
+        b""
+        if "\0" in branch
+        else repository.run("check-ref-format", "--normalize", ref, accept=(0, 1))
+    )
+    if checked.decode("utf-8", "surrogateescape").strip() != ref:
+        raise RepositoryError(
+            f"{branch[:80]!r} is not the name of a branch",
+            help="see `git help check-ref-format`",
+            code="git.bad_branch",
+        )
     if repository.current_branch() == branch:
         raise RepositoryError(
             f"branch {branch!r} is checked out here",
@@ -159,30 +256,14 @@ def commit_to_branch(
         )
     old = repository.ref_value(ref)
     parent = old or repository.head_commit()
-    index = Path(repository.git_dir) / f"pki-as-code-index.{os.getpid()}"
-    environment = {"GIT_INDEX_FILE": str(index), **_identity_environment(repository)}
-    try:
-        if parent:
-            repository.run("read-tree", parent, environment=environment)
-        for path, data in sorted(files.items()):
-            blob = repository.run("hash-object", "-w", "--stdin", input=data).decode().strip()
-            repository.run(
-                "update-index", "--add", "--cacheinfo", f"100644,{blob},{path}",
-                environment=environment,
-            )  # fmt: skip
-        tree = repository.run("write-tree", environment=environment).decode().strip()
-    finally:
-        index.unlink(missing_ok=True)
-    parents = ["-p", parent] if parent else []
-    commit = repository.run(
-        "commit-tree", *parents, tree, input=message.encode(), environment=environment
+    entries = b"".join(
+        _index_entry(repository, path, data, REGULAR_MODE) for path, data in sorted(files.items())
     )
-    new = commit.decode().strip()
-    repository.update_ref(ref, new, old)
-    return new
+    tree = _write_tree(repository, parent, entries)
+    return _commit_tree(repository, ref, old, parent, tree, message)
 
 
-def _open(repository: GitRepository, *, literal: bool = True) -> git.Repo:
+def _open(repository: GitRepository) -> git.Repo:
     """Open the repository with GitPython, as inert as the plumbing makes it."""
     import git
 
@@ -190,9 +271,11 @@ def _open(repository: GitRepository, *, literal: bool = True) -> git.Repo:
     repo.git.set_persistent_git_options(
         c=["core.fsmonitor=false", "core.hooksPath=/dev/null", "core.quotePath=false"],
         no_replace_objects=True,
-        literal_pathspecs=literal,
+        literal_pathspecs=True,
     )
-    repo.git.update_environment(GIT_TERMINAL_PROMPT="0", **_identity_environment(repository))
+    # GitPython adds to the caller's environment: what the plumbing leaves out is emptied.
+    secret = {name: "" for name in os.environ if name.startswith("PKI_")}
+    repo.git.update_environment(**process.environment(), **secret)
     return repo
 
 
@@ -204,9 +287,3 @@ def _identity_environment(repository: GitRepository) -> dict[str, str]:
         "GIT_COMMITTER_NAME": name,
         "GIT_COMMITTER_EMAIL": address,
     }
-
-
-def _reason(error: git.GitCommandError) -> str:
-    """Return the first line of what git said; `cmd()` and environment are left out."""
-    text = str(error.stderr or "").strip().strip("'").removeprefix("stderr:").strip().strip("'")
-    return text.splitlines()[0][:200] if text else f"exit status {error.status}"

@@ -91,6 +91,21 @@ def test_a_missing_directory_is_an_error(tmp_path: Path) -> None:
         write_file_atomically(tmp_path / "nowhere" / "file", b"data")
 
 
+def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path: Path) -> None:
+    taken = tmp_path / "directory"
+    taken.mkdir()
+    (taken / "file").touch()
+    for path, exclusive, kind in (
+        (tmp_path / "nowhere" / "file", False, FileNotFoundError),
+        (taken, False, IsADirectoryError),
+        (taken, True, FileExistsError),
+    ):
+        with pytest.raises(kind) as caught:
+            write_file_atomically(path, b"data", exclusive=exclusive)
+        assert caught.value.filename == str(path)
+        assert ".tmp" not in str(caught.value)
+
+
 def test_directories_are_made_and_synced_up_to_one_that_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from pki_as_code.gitplumbing import (
     RevisionTree,
     fetch_ref,
     list_tree,
+    process,
     push_ref,
     remote_ref,
     remote_url,
@@ -422,7 +423,83 @@ def test_a_missing_git_is_an_error(
     assert caught.value.code == "git.not_installed"
 
 
+def test_errors_of_git_name_its_command_and_its_first_words(repository: GitRepository) -> None:
+    with pytest.raises(RepositoryError) as caught:
+        repository.run("-c", "fastimport.unpackLimit=1", "fast-import", input=b"nonsense\n")
+    assert caught.value.message == (
+        "git fast-import failed with status 128: fatal: Unsupported command: nonsense"
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b"\nwarning: w\nhint: h\n  fatal:  no\x1b  \nmore\n", "fatal: no\\x1b"),
+        (b"warning: only this\n", "warning: only this"),
+        (b"remote:\nremote: protected\nerror: failed to push\n", "remote: protected"),
+        (b"", "it gave no reason"),
+        (b"\xff" * 3, "\ufffd" * 3),
+    ],
+)
+def test_of_what_git_said_the_first_line_that_says_something_is_told(
+    said: bytes, told: str
+) -> None:
+    assert process.failed("push", 1, said).message == f"git push failed with status 1: {told}"
+
+
+def test_a_repository_of_somebody_else_comes_with_a_way_out() -> None:
+    said = b"fatal: detected dubious ownership in repository at '/x'\nTo add an exception\n"
+    assert "safe.directory" in process.failed("rev-parse", 128, said).help
+
+
 # --- Hostile clones ------------------------------------------------------------------------------
+
+
+def test_passphrases_do_not_reach_what_git_starts(
+    root: Path, remote: Path, repository: GitRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = remote / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\nenv > '{remote}/seen'\n")
+    hook.chmod(0o755)
+    monkeypatch.setenv("PKI_PASSPHRASE_ROOT", "very secret")
+    monkeypatch.setenv("PKI_SMTP_PASSWORD", "secret, too")
+    head = commit(root, {"a": "1"})
+    assert push_ref(repository, "origin", head, REF).status is PushStatus.OK
+    seen = (remote / "seen").read_text()
+    assert "PATH=" in seen
+    assert "PKI_" not in seen
+    assert "secret" not in seen
+
+
+@pytest.mark.parametrize(
+    "where", ["{outside}", "../../elsewhere", "{outside}/repository", "../sub"]
+)
+def test_a_working_tree_of_the_repositorys_choice_is_refused(
+    root: Path, tmp_path: Path, where: str
+) -> None:
+    outside = tmp_path / "elsewhere"
+    for place in (outside, outside / "repository", root / "sub", root.parent / "elsewhere"):
+        place.mkdir(parents=True, exist_ok=True)
+    git(tmp_path, "init", "--quiet", str(outside / "repository"))
+    git(root, "config", "core.worktree", where.format(outside=outside))
+    with pytest.raises(RepositoryError) as caught:
+        GitRepository.discover(root)
+    assert caught.value.code == "git.unsafe_config"
+    assert "core.worktree" in caught.value.message
+
+
+def test_a_submodule_is_a_repository_although_it_sets_its_working_tree(
+    root: Path, tmp_path: Path
+) -> None:
+    git(tmp_path, "init", "--quiet", "inner")
+    commit(tmp_path / "inner", {"a": "1"})
+    commit(root, {"b": "1"})
+    git(root, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add",
+        str(tmp_path / "inner"), "sub")  # fmt: skip
+    found = GitRepository.discover(root / "sub")
+    assert found.root == root / "sub"
+    assert git(root / "sub", "config", "core.worktree")
 
 
 @pytest.fixture

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from posixpath import dirname, join, relpath
 
-from pki_as_code.errors import InvalidValueError
+from pki_as_code.errors import InvalidValueError, NotFoundError
 from pki_as_code.manifests.edit import format_manifest
-from pki_as_code.model import DEFAULT_NAMESPACE, JsonValue, ObjectId
+from pki_as_code.manifests.scalars import check_name
+from pki_as_code.model import CERTIFICATE, DEFAULT_NAMESPACE, JsonValue, ObjectId
 
 API_VERSION = "pki-as-code/v1"
 SCHEMA_DIRECTORY = "schemas/v1"
@@ -45,11 +46,48 @@ def object_name(text: str) -> str:
     return name
 
 
+def certificate_id(name: str, namespace: str | None) -> ObjectId:
+    """
+    Return the identity of `name` or `namespace/name`, whose parts can be those of a path.
+
+    Raises:
+        InvalidValueError: one of them is no name, or two namespaces are given.
+    """
+    owner, _, short = name.rpartition("/")
+    if owner and namespace and owner != namespace:
+        raise InvalidValueError(
+            f"{name!r} is in namespace {owner!r}, and {namespace!r} is given, too",
+            help="name the namespace once",
+            code="manifest.conflict",
+        )
+    chosen = owner or namespace or DEFAULT_NAMESPACE
+    return ObjectId(CERTIFICATE, check_name(chosen), check_name(short))
+
+
 def certificate_path(object_id: ObjectId) -> str:
     """Return where a Certificate's manifest goes: `certificates/payments/api.yaml`."""
     if object_id.namespace == DEFAULT_NAMESPACE:
         return f"certificates/{object_id.name}.yaml"
     return f"certificates/{object_id.namespace}/{object_id.name}.yaml"
+
+
+def check_free(path: str, read: Callable[[str], bytes]) -> str:
+    """Return `path`, to which a new manifest may be written. Raises `InvalidValueError`."""
+    if content_of(read, path) is not None:
+        raise InvalidValueError(
+            f"{path} is there already, and holds another object",
+            help="give another name, or rename the file",
+            code="manifest.exists",
+        )
+    return path
+
+
+def content_of(read: Callable[[str], bytes], path: str) -> bytes | None:
+    """Return what is at `path`, None for nothing. Raises for what is there and no plain file."""
+    try:
+        return read(path)
+    except NotFoundError:
+        return None
 
 
 def make_manifest(

@@ -18,19 +18,32 @@ DECLARATIVE = {
     "validate": Entry("validate", "Check manifests; needs neither store nor key."),
     "plan": Entry("plan", "Show what reconcile would do; needs no key."),
     "reconcile": Entry("reconcile", "Do what the manifests ask for."),
+    "show": Entry("show", "Show one object: manifest, certificate, history."),
     "status": Entry("status", "Tell whether store and manifests agree, and what is due."),
     "explain": Entry("explain", "Explain a finding's code, or a field of a manifest."),
     "schema": Entry("schema", "Print the JSON Schema of manifests."),
     "store": Entry("store", "Check or rebuild the record of what was issued."),
+    "completion": Entry(
+        "completion", "Print a script that makes a shell complete commands and names."
+    ),
     "demo": Entry("demo", "Act the whole story in a repository of its own."),
 }
 IMPERATIVE = {
     "init_ca": Entry("init_ca", "Make a certification authority."),
+    "import_ca": Entry("import_ca", "Take up a certification authority that was made elsewhere."),
     "list_cas": Entry("list_cas", "List the certification authorities."),
+    "view_ca": Entry("view_ca", "Show one certification authority."),
+    "dump_ca": Entry("dump_ca", "Write the certificate of an authority to a file."),
     "sign_cert": Entry("sign_cert", "Sign a certificate for a CSR."),
+    "resign_cert": Entry("resign_cert", "Sign a certificate again, for the CSR that is kept."),
     "revoke_cert": Entry("revoke_cert", "Revoke a certificate."),
     "list_certs": Entry("list_certs", "List the certificates that were issued."),
     "view_cert": Entry("view_cert", "Show one certificate."),
+    "import_cert": Entry("import_cert", "Take up certificates that were signed elsewhere."),
     "dump_cert": Entry("dump_cert", "Write one certificate to a file."),
+    "cert_watchers": Entry("cert_watchers", "Add, remove or list who is told about a certificate."),
+    "notify_expiring_certs": Entry(
+        "notify_expiring_certs", "Tell people which certificates end soon."
+    ),
 }
 COMMANDS: dict[str, Entry] = {**DECLARATIVE, **IMPERATIVE}

@@ -13,6 +13,12 @@ from typing import IO
 
 import click
 
+from pki_as_code.cli.streams import tell
+
+
+class DeclinedError(Exception):
+    """The person at the terminal said no."""
+
 
 @dataclass(frozen=True)
 class Console:
@@ -28,6 +34,8 @@ class Console:
     verbose: int
     quiet: bool
     traceback: bool
+    offline: bool = False
+    """No network: the store as it is here."""
 
     @classmethod
     def for_terminal(
@@ -39,13 +47,14 @@ class Console:
         verbose: int,
         quiet: bool,
         traceback: bool,
+        offline: bool,
     ) -> Console:
         for stream in (sys.stdout, sys.stderr):
             # An ASCII terminal shows what it can; it is no reason to stop half-way.
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
-        colored = _wants_color(color, sys.stdout)
-        return cls(Path(directory), store, colored, verbose, quiet, traceback)
+        colored = wants_color(color, sys.stdout)
+        return cls(Path(directory), store, colored, verbose, quiet, traceback, offline)
 
     def now(self) -> datetime:
         """The time of this run, in whole seconds: taken here once, a parameter everywhere else."""
@@ -68,7 +77,7 @@ class Console:
     def note(self, text: str) -> None:
         """Write a line for the person at the terminal."""
         if not self.quiet:
-            click.echo(text, err=True)
+            tell(text)
 
     def next_step(self, command: str) -> None:
         """Name the command that comes next, as the last line."""
@@ -84,16 +93,17 @@ class Console:
         return sys.stdin.isatty() and sys.stderr.isatty()
 
     def confirm(self, question: str, *, yes: bool) -> None:
-        """Ask on a terminal before something that cannot be undone; nothing prompts without one."""
-        if not yes and self.interactive:
-            click.confirm(question, abort=True, err=True)
+        """
+        Ask on a terminal before something that cannot be undone; nothing prompts without one.
+
+        Raises:
+            DeclinedError: the answer is no.
+        """
+        if not yes and self.interactive and not click.confirm(question, err=True):
+            raise DeclinedError
 
 
-def stderr_is_color() -> bool:
-    return _wants_color("auto", sys.stderr)
-
-
-def _wants_color(choice: str, stream: IO[str]) -> bool:
+def wants_color(choice: str, stream: IO[str]) -> bool:
     if choice != "auto":
         return choice == "always"
     if os.environ.get("NO_COLOR"):

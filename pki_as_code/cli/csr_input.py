@@ -11,9 +11,9 @@ MAX_CSR_BYTES = 1 << 20
 """More than any CSR; `parse_csr` has the real limit."""
 
 
-def read_csr(path: str) -> bytes:
+def read_csr(path: str, directory: Path) -> bytes:
     """
-    Read a CSR from a file, or from stdin for `-`.
+    Read a CSR from a file, relative to `directory`, or from stdin for `-`.
 
     Raises:
         InvalidValueError: there is no such file, nothing in it, or far too much.
@@ -22,11 +22,11 @@ def read_csr(path: str) -> bytes:
         if path == "-":
             data = sys.stdin.buffer.read(MAX_CSR_BYTES + 1)
         else:
-            with Path(path).open("rb") as file:
+            with (directory / path).open("rb") as file:
                 data = file.read(MAX_CSR_BYTES + 1)
     except OSError as error:
         raise InvalidValueError(
-            f"cannot read the CSR {path!r}: {error.strerror}",
+            f"cannot read the CSR {path!r}: {error.strerror or error}",
             help="name a file that `openssl req -new` made, or - for stdin",
             code="csr.missing",
         ) from None

@@ -36,16 +36,20 @@ qqOE0euiVIE6T5d1V459d0PyYXbzw6c=
 def command(console: Console, /, directory: Path | None, keep: bool) -> int:
     from pki_as_code.errors import UsageError
 
-    if directory is not None and directory.exists():
+    if directory is not None and (console.directory / directory).exists():
         raise UsageError(
             f"{str(directory)!r} is there already", help="name a directory that is not there yet"
         )
-    place = directory or Path(tempfile.mkdtemp(prefix="pki-demo-")) / "example-pki"
+    # The engineer's key lies beside the repository, in a directory that is all the demo's own.
+    stage = (
+        console.directory / directory if directory else Path(tempfile.mkdtemp(prefix="pki-demo-"))
+    )
+    place = stage.absolute() / "example-pki"
     try:
-        _Demo(console, place.absolute()).act()
+        _Demo(console, place).act()
     finally:
         if not keep:
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(stage, ignore_errors=True)
     if keep:
         console.write(f"\nLook around:  cd {place} && pkictl list_certs\n")
         console.write("              git log --graph --all --oneline\n")

@@ -77,6 +77,7 @@ def _open_or_make(console: Console, target: Path) -> GitRepository:
 
 def _write(console: Console, repository: GitRepository, files: Mapping[str, bytes]) -> None:
     """Write what is not there, and commit it; a file that is there is the user's."""
+    from pki_as_code.apply.submit import check_writable_place
     from pki_as_code.durable import write_file_atomically
     from pki_as_code.errors import RepositoryError
     from pki_as_code.gitrepo import commit_paths
@@ -87,6 +88,8 @@ def _write(console: Console, repository: GitRepository, files: Mapping[str, byte
             help="this repository is set up; `pkictl status` tells how it is",
             code="project.exists",
         )
+    for path in files:
+        check_writable_place(repository.root, path)
     written = []
     for path, data in files.items():
         place = repository.root / path

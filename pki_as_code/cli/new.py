@@ -42,17 +42,16 @@ def certificate(
         names_in_csr,
         write_certificate_manifest,
     )
+    from pki_as_code.authoring.manifests import certificate_id
     from pki_as_code.cli.csr_input import read_csr
     from pki_as_code.errors import InvalidValueError
     from pki_as_code.manifests.certificate import Certificate
-    from pki_as_code.model import CERTIFICATE, DEFAULT_NAMESPACE, ObjectId
     from pki_as_code.workspace import load_repository
     from pki_as_code.workspace.validation import check_overlay
 
-    csr = read_csr(csr_file)
+    csr = read_csr(csr_file, console.directory)
     repository, _, tree, loaded = load_repository(console.directory, None)
-    owner, _, short = name.rpartition("/")
-    object_id = ObjectId(CERTIFICATE, owner or namespace or DEFAULT_NAMESPACE, short)
+    object_id = certificate_id(name, namespace)
     if object_id in loaded.manifests.of(Certificate):
         raise InvalidValueError(
             f"there is a certificate called {object_id.path} already",

@@ -9,7 +9,7 @@ from pki_as_code.cli.console import Console
 from pki_as_code.cli.main import format_error
 from pki_as_code.errors import EXIT_FAILED, EXIT_PARTIAL
 from pki_as_code.escape import safe
-from pki_as_code.model import AUTHORITY, Action, RevokeCertificate
+from pki_as_code.model import AUTHORITY, Action, AdoptCertificate, RevokeCertificate
 from pki_as_code.pkix.serial_numbers import format_serial_number
 from pki_as_code.workspace import Workspace
 
@@ -37,6 +37,9 @@ def _told(outcome: Outcome) -> str:
         serial = format_serial_number(outcome.issued.serial_number)
         word = _ISSUED.get(change.action, "issued")
         return f"{word} {name}: {serial}, until {outcome.issued.not_after:%Y-%m-%d}"
+    if isinstance(change, AdoptCertificate):
+        serial = format_serial_number(change.serial_number)
+        return f"adopted {name}: {serial}, until {change.not_after:%Y-%m-%d}"
     if isinstance(change, RevokeCertificate):
         serial = format_serial_number(change.certificate.serial_number)
         revoked = safe(change.certificate.object_id.path)

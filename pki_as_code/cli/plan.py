@@ -29,8 +29,9 @@ def command(
 ) -> int:
     from pki_as_code.cli.session import reading
     from pki_as_code.durable import write_file_atomically
-    from pki_as_code.errors import EXIT_CHANGES_PENDING, EXIT_UNSAFE
+    from pki_as_code.errors import EXIT_CHANGES_PENDING, EXIT_FAILED, EXIT_UNSAFE
     from pki_as_code.formats import PLAN_FORMATS, format_plan, format_plan_json
+    from pki_as_code.model import Severity
 
     del full  # every plan looks at everything
     with reading(console, ref) as workspace:
@@ -40,9 +41,11 @@ def command(
     else:
         console.write(PLAN_FORMATS[output](plan))
     if out is not None:
-        write_file_atomically(out, format_plan_json(plan).encode())
+        write_file_atomically(console.directory / out, format_plan_json(plan).encode())
     if plan.refused:
         return EXIT_UNSAFE
+    if any(finding.severity is Severity.ERROR for finding in plan.findings):
+        return EXIT_FAILED
     if plan.changes:
         console.next_step("pkictl reconcile" if ref else "git commit, then pkictl reconcile")
         return EXIT_CHANGES_PENDING if detailed_exitcode else 0

@@ -16,7 +16,7 @@ from pki_as_code.cli.options import option
         "certificate, or KIND/NAME. May be repeated.")  # fmt: skip
 @option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @option("--allow-unsafe", metavar="CLASS=N", multiple=True, help="Lift a limit of this run: "
-        "revoke=25, issue=10000 or replace=10000.")  # fmt: skip
+        "revoke=25, issue=10000, replace, renew, adopt, empty, replay=1, new-store=1.")  # fmt: skip
 @option(
     "--push/--no-push", default=True, help="Push the store branch where a remote is configured."
 )
@@ -33,12 +33,14 @@ def command(
     full: bool,
 ) -> int:
     from pki_as_code.apply.issuers import Issuers
-    from pki_as_code.apply.reconcile import reconcile
+    from pki_as_code.apply.reconcile import has_errors, reconcile
     from pki_as_code.apply.run import Settings
     from pki_as_code.cli.outcomes import show_outcomes
     from pki_as_code.cli.session import note_uncommitted, reading, writing
+    from pki_as_code.errors import EXIT_FAILED, EXIT_PARTIAL, EXIT_UNSAFE
     from pki_as_code.formats import format_plan
     from pki_as_code.model import Plan
+    from pki_as_code.workspace.lookup import check_objects
 
     del full  # every plan looks at everything
     allowed = _parse_allowed(allow_unsafe)
@@ -46,13 +48,19 @@ def command(
     now = console.now()
     if dry_run:
         with reading(console, ref) as workspace:
+            check_objects(workspace.loaded.manifests, workspace.store, objects)
             plan = workspace.plan(now, objects)
         console.write(format_plan(plan, color=console.color))
-        return 4 if plan.refused else 0
+        if plan.refused:
+            return EXIT_UNSAFE
+        return EXIT_FAILED if has_errors(plan) else 0
 
     shown: list[str] = []
 
+    last: list[Plan] = []
+
     def show(plan: Plan) -> None:
+        last.append(plan)
         # Plans made anew (after another runner, after finishing what was open) end without changes.
         if plan.changes or not shown:
             text = format_plan(plan, color=console.color)
@@ -60,11 +68,14 @@ def command(
             console.write(text)
 
     with writing(console, ref, push=push) as workspace:
+        check_objects(workspace.loaded.manifests, workspace.store, objects)
         if ref == "HEAD":
             note_uncommitted(console, workspace.repository)
         secrets = EnvironmentSecrets(interactive=console.interactive)
         settings = Settings(Issuers(workspace, secrets), now, objects, allowed)
         done, code = show_outcomes(console, reconcile(workspace, settings, show))
+    if last and has_errors(last[-1]):
+        code = EXIT_PARTIAL if any(outcome.error is None for outcome in done) else EXIT_FAILED
     if done and not code:
         console.next_step("pkictl list_certs")
     elif code:
@@ -88,14 +99,12 @@ def _parse_allowed(texts: tuple[str, ...]) -> dict[str, int]:
 
 
 def _parse_object(text: str):  # type: ignore[no-untyped-def]
-    """Read `payments/api`, `web` or `CertificateAuthority/root`."""
+    """Read `payments/api`, `web`, `CertificateAuthority/root` or `Revocation/payments/inc-1`."""
     from pki_as_code.model import AUTHORITY, CERTIFICATE, DEFAULT_NAMESPACE, ObjectId
 
-    first, _, name = text.rpartition("/")
-    if first == AUTHORITY:
-        return ObjectId(AUTHORITY, "", name)
-    if first.startswith(f"{CERTIFICATE}/"):
-        first = first.removeprefix(f"{CERTIFICATE}/")
-    elif first == CERTIFICATE:
-        first = ""
-    return ObjectId(CERTIFICATE, first or DEFAULT_NAMESPACE, name)
+    kind, _, rest = text.partition("/")
+    if kind not in {AUTHORITY, CERTIFICATE, "Revocation"}:
+        kind, rest = CERTIFICATE, text
+    namespace, _, name = rest.rpartition("/")
+    default = DEFAULT_NAMESPACE if kind == CERTIFICATE else ""
+    return ObjectId(kind, namespace or default, name)

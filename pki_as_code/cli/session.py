@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pki_as_code.cli.console import Console
-from pki_as_code.errors import (
-    RepositoryError,
-)
+from pki_as_code.errors import RepositoryError, StoreError
 from pki_as_code.escape import safe
 from pki_as_code.gitplumbing import GitRepository
 from pki_as_code.gitrepo import uncommitted_paths
 from pki_as_code.stores import open_store
 from pki_as_code.stores.interface import Store
 from pki_as_code.workspace import Workspace, load_repository, open_workspace
+from pki_as_code.workspace.issued import open_issued
 from pki_as_code.workspace.opening import store_uri
 
 MANIFEST_PLACES = (
@@ -28,11 +27,36 @@ _MOST_NAMED = 3
 @contextmanager
 def reading(console: Console, ref: str | None = None) -> Iterator[Workspace]:
     """Open the manifests (of the working tree, or of a revision) and the store, to be read only."""
-    workspace = open_workspace(console.directory, ref=ref, store=console.store, read_only=True)
+    workspace = open_workspace(
+        console.directory, ref=ref, store=console.store, read_only=True, push=not console.offline
+    )
     try:
-        yield workspace
+        with naming_offline():
+            yield workspace
     finally:
         workspace.store.close()
+
+
+@contextmanager
+def reading_store(console: Console) -> Iterator[Store]:
+    """Open the store alone, to be read; takes the same time however many manifests there are."""
+    store = open_issued(console.directory, console.store, fetch=not console.offline)
+    try:
+        with naming_offline():
+            yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def naming_offline() -> Iterator[None]:
+    """For what only reads: say which option does without the remote, when that fails."""
+    try:
+        yield
+    except StoreError as error:
+        if error.code in {"store.fetch_failed", "store.behind_remote"}:
+            error.help = "check the network and your access; `pkictl --offline` reads what is here"
+        raise
 
 
 @contextmanager
@@ -46,7 +70,11 @@ def writing(console: Console, ref: str = "HEAD", *, push: bool = True) -> Iterat
             code="git.no_commit",
         )
     workspace = open_workspace(
-        console.directory, ref=ref, store=console.store, read_only=False, push=push
+        console.directory,
+        ref=ref,
+        store=console.store,
+        read_only=False,
+        push=push and not console.offline,
     )
     try:
         yield workspace
@@ -71,7 +99,12 @@ def note_uncommitted(console: Console, repository: GitRepository) -> None:
     """Say that what is not committed is not part of the run."""
     if repository.bare:
         return
-    paths = uncommitted_paths(repository, MANIFEST_PLACES)
+    try:
+        paths = uncommitted_paths(repository, MANIFEST_PLACES)
+    except RepositoryError as error:
+        # The run is about a commit: what the working tree looks like does not matter to it.
+        console.note(f"what is not committed cannot be told: {error.message}")
+        return
     if paths:
         more = ", ..." if len(paths) > _MOST_NAMED else ""
         shown = ", ".join(safe(path) for path in paths[:_MOST_NAMED]) + more

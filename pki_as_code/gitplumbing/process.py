@@ -15,6 +15,7 @@ from pki_as_code.escape import safe
 NETWORK_TIMEOUT_SECONDS: Final = 300
 _LONGEST_COMPLAINT: Final = 500
 _CHUNK_BYTES: Final = 1 << 16
+_ASIDES: Final = ("warning:", "hint:")
 
 _CONFIGURATION: Final = (
     # What a repository could make git execute.
@@ -23,6 +24,7 @@ _CONFIGURATION: Final = (
     "core.attributesFile=/dev/null",
     "core.pager=cat",
     "diff.external=",
+    "log.showSignature=false",
     "protocol.ext.allow=never",
     "gc.auto=0",
     "maintenance.auto=false",
@@ -31,6 +33,7 @@ _CONFIGURATION: Final = (
     "core.fsyncMethod=fsync",
     # What output and objects look like must not depend on the repository.
     "core.quotePath=false",
+    "i18n.commitEncoding=UTF-8",
     "core.precomposeUnicode=false",
     "fetch.fsckObjects=true",
     "http.lowSpeedLimit=1",
@@ -39,9 +42,11 @@ _CONFIGURATION: Final = (
 _OPTIONS: Final = (
     *(part for setting in _CONFIGURATION for part in ("-c", setting)),
     "--no-replace-objects",
-    "--literal-pathspecs",
     "--no-pager",
 )
+_LITERAL: Final = "--literal-pathspecs"
+_REFUSING_LITERAL: Final = frozenset({"check-ignore"})
+"""Commands that stop when they are told to take paths literally."""
 
 # Of the variables git reads, those that a user sets for it and that say nothing about where the
 # repository is.
@@ -70,12 +75,17 @@ _KEPT_FOR_THE_NETWORK: Final = frozenset(
 
 
 def environment(*, network: bool = False) -> dict[str, str]:
-    """Return the environment git runs in: the caller's, with its own variables fixed."""
+    """
+    Return the environment git runs in: the caller's, with git's own variables fixed.
+
+    The program's own (`PKI_PASSPHRASE_ROOT`) are left out: git hands its environment on to hooks of
+    a remote on this machine, to ssh and to helpers.
+    """
     kept = _KEPT | _KEPT_FOR_THE_NETWORK if network else _KEPT
     variables = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("GIT_") or name in kept
+        if not name.startswith(("GIT_", "PKI_")) or name in kept
     }
     return variables | {
         "LC_ALL": "C",
@@ -96,7 +106,6 @@ def run(
     network: bool = False,
     accept: Sequence[int] = (0,),
     variables: Mapping[str, str] | None = None,
-    options: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[bytes]:
     """
     Run git to its end in `directory`.
@@ -106,7 +115,7 @@ def run(
     """
     try:
         done = subprocess.run(
-            ["git", *_OPTIONS, *options, *arguments],
+            _command_line(arguments),
             cwd=directory,
             env=environment(network=network) | dict(variables or {}),
             input=b"" if data is None else data,
@@ -116,15 +125,28 @@ def run(
         )
     except subprocess.TimeoutExpired:
         raise RepositoryError(
-            f"git {arguments[0]} did not finish within {NETWORK_TIMEOUT_SECONDS} seconds",
+            f"git {subcommand(arguments)} did not finish within {NETWORK_TIMEOUT_SECONDS} seconds",
             help="see whether the remote can be reached",
             code="git.timeout",
         ) from None
     except OSError as error:
         raise cannot_start(directory, error) from None
     if done.returncode not in accept:
-        raise failed(arguments[0], done.returncode, done.stderr)
+        raise failed(subcommand(arguments), done.returncode, done.stderr)
     return done
+
+
+def subcommand(arguments: Sequence[str]) -> str:
+    """Return the command among `arguments`, which may begin with settings (`-c NAME=VALUE`)."""
+    start = 0
+    while arguments[start] == "-c":
+        start += 2
+    return arguments[start]
+
+
+def _command_line(arguments: Sequence[str]) -> list[str]:
+    literal = () if subcommand(arguments) in _REFUSING_LITERAL else (_LITERAL,)
+    return ["git", *_OPTIONS, *literal, *arguments]
 
 
 def start(
@@ -133,7 +155,7 @@ def start(
     """Start git with pipes; what it says of errors goes to the file `complaints`."""
     try:
         return subprocess.Popen(
-            ["git", *_OPTIONS, *arguments],
+            _command_line(arguments),
             cwd=directory,
             env=environment(),
             stdin=subprocess.PIPE,
@@ -160,7 +182,7 @@ def stream(directory: Path, arguments: Sequence[str]) -> Iterator[bytes]:
                 raise
         if process.returncode != 0:
             complaints.seek(0)
-            raise failed(arguments[0], process.returncode, complaints.read(_CHUNK_BYTES))
+            raise failed(subcommand(arguments), process.returncode, complaints.read(_CHUNK_BYTES))
 
 
 def _records(output: IO[bytes]) -> Iterator[bytes]:
@@ -174,14 +196,28 @@ def _records(output: IO[bytes]) -> Iterator[bytes]:
 
 def failed(command: str, status: int, complaint: bytes) -> RepositoryError:
     """Return the error for a git that exited with `status`."""
-    said = safe(" ".join(complaint.decode("utf-8", "replace").split()))
-    if len(said) > _LONGEST_COMPLAINT:
-        said = f"{said[:_LONGEST_COMPLAINT]}…"
+    said = _reason(complaint)
+    help = "run the same with git itself to see more; `git fsck` checks the repository"
+    if "dubious ownership" in said:
+        help = "if you trust its owner: git config --global --add safe.directory DIRECTORY"
     return RepositoryError(
         f"git {command} failed with status {status}: {said or 'it gave no reason'}",
-        help="run the same with git itself to see more; `pkictl doctor` checks the repository",
+        help=help,
         code="git.failed",
     )
+
+
+def _reason(complaint: bytes) -> str:
+    """
+    Return the first line of what git said that says something, escaped and cut.
+
+    What follows it is advice, or the dump of a crash.
+    """
+    lines = [" ".join(line.split()) for line in complaint.decode("utf-8", "replace").splitlines()]
+    told = [line for line in lines if line and line != "remote:"]
+    first = next((line for line in told if not line.startswith(_ASIDES)), "".join(told[:1]))
+    said = safe(first[: _LONGEST_COMPLAINT + 1])
+    return said if len(said) <= _LONGEST_COMPLAINT else f"{said[:_LONGEST_COMPLAINT]}…"
 
 
 def cannot_start(directory: Path, error: OSError) -> RepositoryError:

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from pki_as_code.errors import RepositoryError
 from pki_as_code.escape import quoted, safe
+from pki_as_code.gitplumbing.locks import clear_stale_lock
 from pki_as_code.gitplumbing.repository import GitRepository, object_id
 
 # Settings through which the repository itself, not its user, would choose what is executed.
@@ -70,14 +71,13 @@ def fetch_ref(
     """
     check_inert(repository, remote)
     old = repository.ref_value(destination)
-    history = ["--unshallow"] if unshallow else []
     try:
-        repository.run(
-            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",
-            "--no-auto-maintenance", "--no-prune", *history,
-            "--end-of-options", remote, f"{ref}:{destination}",
-            network=True,
-        )  # fmt: skip
+        try:
+            _fetch(repository, remote, f"{ref}:{destination}", unshallow=unshallow)
+        except RepositoryError:
+            if not clear_stale_lock(repository.common_dir, destination):
+                raise
+            _fetch(repository, remote, f"{ref}:{destination}", unshallow=unshallow)
     except RepositoryError as error:
         rewritten = _rewritten(repository, remote, ref, old)
         if rewritten is None:
@@ -94,6 +94,15 @@ def fetch_ref(
         repository.fsync_objects(new, old)
         repository.fsync_ref(destination)
     return new
+
+
+def _fetch(repository: GitRepository, remote: str, refspec: str, *, unshallow: bool) -> None:
+    history = ["--unshallow"] if unshallow else []
+    repository.run(
+        "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",
+        "--no-auto-maintenance", "--no-prune", *history, "--end-of-options", remote, refspec,
+        network=True,
+    )  # fmt: skip
 
 
 def push_ref(repository: GitRepository, remote: str, commit: str, ref: str) -> PushResult:

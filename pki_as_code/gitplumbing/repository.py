@@ -12,6 +12,8 @@ from pki_as_code.durable import fsync_directory
 from pki_as_code.errors import RepositoryError
 from pki_as_code.escape import quoted
 from pki_as_code.gitplumbing import process
+from pki_as_code.gitplumbing.discovery import find_places
+from pki_as_code.gitplumbing.locks import clear_stale_lock
 
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 
@@ -21,10 +23,7 @@ _WORKING_TREE_COMMANDS: Final = frozenset(
     {"add", "checkout", "commit", "diff", "diff-files", "diff-index", "hash-object", "reset",
      "stash", "status", "update-index"}
 )  # fmt: skip
-_DRIVERS: Final = r"^(filter\..*\.(clean|smudge|process)|diff\..*\.(textconv|command))$"
-
-_OUTPUT_OF_BARE: Final = 3
-_OUTPUT_OF_WORKING_TREE: Final = 4
+_DRIVERS: Final = r"^(filter\..*\.(clean|smudge|process|required)|diff\..*\.(textconv|command))$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +56,11 @@ class GitRepository:
         """
         Find the repository that `start` is in.
 
-        Raises `RepositoryError`: `git.no_repository`, or `git.failed` when there is one and git
-        refuses it (`safe.directory`).
+        Raises `RepositoryError`: `git.no_repository`, `git.failed` when there is one and git
+        refuses it (`safe.directory`), `git.unsafe_config` when its files are said to be elsewhere.
         """
-        done = process.run(
-            start,
-            ["rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir",
-             "--is-bare-repository", "--show-toplevel"],
-            accept=(0, 128),
-        )  # fmt: skip
-        lines = done.stdout.decode("utf-8", "surrogateescape").splitlines()
-        bare = len(lines) >= _OUTPUT_OF_BARE and lines[2] == "true"
-        if bare and len(lines) == _OUTPUT_OF_BARE:
-            return cls(Path(lines[0]), Path(lines[0]), Path(lines[1]), bare=True)
-        if done.returncode == 0 and len(lines) == _OUTPUT_OF_WORKING_TREE:
-            return cls(Path(lines[3]), Path(lines[0]), Path(lines[1]))
-        if _looks_like_repository(start):
-            raise process.failed("rev-parse", done.returncode, done.stderr)
-        raise RepositoryError(
-            f"no git repository at {str(start)!r} or above it",
-            help="change to a repository, give one with -C, or make one with `pkictl init`",
-            code="git.no_repository",
-        )
+        places = find_places(start)
+        return cls(places.root, places.git_dir, places.common_dir, places.bare)
 
     # --- Running git ---
 
@@ -96,28 +78,41 @@ class GitRepository:
         Only with `network` may git use a transport. Raises `RepositoryError` (`git.failed`, with
         what git said) when the exit status is not in `accept`.
         """
-        options = self._without_drivers() if arguments[0] in _WORKING_TREE_COMMANDS else ()
+        variables = dict(environment or {})
+        if process.subcommand(arguments) in _WORKING_TREE_COMMANDS:
+            variables |= self._without_drivers()
         return process.run(
             self.root,
             arguments,
             data=input,
             network=network,
             accept=accept,
-            variables=environment,
-            options=options,
+            variables=variables,
         ).stdout
 
     def stream(self, *arguments: str) -> Iterator[bytes]:
         """Yield the NUL-terminated records git prints, while it prints them."""
         return process.stream(self.root, arguments)
 
-    def _without_drivers(self) -> list[str]:
-        """Return options that empty the filter and diff drivers of the repository's own making."""
-        options: list[str] = []
+    def _without_drivers(self) -> dict[str, str]:
+        """
+        Return variables that empty the filter and diff drivers of the repository's own making.
+
+        A filter that is empty must not be required either. Not by `-c`: it would end the name of a
+        driver at the first `=` in it.
+        """
+        emptied: dict[str, str] = {}
         for scope, key, _ in self.scoped_config(_DRIVERS):
             if scope in {"local", "worktree"}:
-                options += ["-c", f"{key}="]
-        return options
+                section, _, name = key.rpartition(".")
+                if name != "required":
+                    emptied[key] = ""
+                if section.startswith("filter."):
+                    emptied[f"{section}.required"] = "false"
+        variables = {"GIT_CONFIG_COUNT": str(len(emptied))}
+        for number, (key, value) in enumerate(emptied.items()):
+            variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        return variables
 
     # --- Revisions ---
 
@@ -142,12 +137,14 @@ class GitRepository:
         """Return the commit that is checked out, None before the first commit."""
         return self.ref_value("HEAD")
 
+    def checked_out_ref(self) -> str:
+        """Return the ref that a commit moves: the branch that is checked out, or HEAD itself."""
+        output = self.run("symbolic-ref", "--quiet", "HEAD", accept=(0, 1))
+        return output.decode("utf-8", "surrogateescape").removesuffix("\n") or "HEAD"
+
     def current_branch(self) -> str | None:
         """Return the name of the branch that is checked out, None for a detached HEAD."""
-        output = self.run("symbolic-ref", "--quiet", "HEAD", accept=(0, 1)).decode(
-            "utf-8", "surrogateescape"
-        )
-        ref = output.strip()
+        ref = self.checked_out_ref()
         return ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else None
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
@@ -170,11 +167,6 @@ class GitRepository:
     def is_shallow(self) -> bool:
         """Tell whether history was cut when this repository was cloned."""
         return self.run("rev-parse", "--is-shallow-repository").strip() == b"true"
-
-    def null_object_id(self) -> str:
-        """Return the id of nothing: as many zeros as an id has digits here."""
-        hash_name = self.run("rev-parse", "--show-object-format").strip()
-        return "0" * (64 if hash_name == b"sha256" else 40)
 
     def changed_paths(self, old: str, new: str) -> Iterator[PathChange]:
         """Stream what differs between the trees of two commits, by path, renames not followed."""
@@ -218,15 +210,26 @@ class GitRepository:
         self.run("update-ref", "--no-deref", "-z", "--stdin", input=f"delete {ref}\0\0".encode())
         self.fsync_ref(ref)
 
-    def update_ref(self, ref: str, new: str, old: str | None) -> None:
+    def update_ref(self, ref: str, new: str, old: str | None, *, reason: str = "") -> None:
         """
         Move a ref from `old` (None: there is no such ref yet) to `new`, durably.
 
-        Compare-and-swap: raises `RepositoryError` (`git.ref_moved`) when it is not at `old`.
+        `reason` is for the reflog. Compare-and-swap: raises `RepositoryError` (`git.ref_moved`)
+        when it is not at `old`.
         """
-        self.update_refs({ref: (new, old)})
+        self.update_refs({ref: (new, old)}, reason=reason)
 
-    def update_refs(self, moves: Mapping[str, tuple[str, str | None]]) -> None:
+    def update_own_refs(self, moves: Mapping[str, tuple[str, str | None]]) -> None:
+        """Do as `update_refs` does, for refs that nothing else moves: a stale lock is removed."""
+        try:
+            self.update_refs(moves)
+        except RepositoryError as error:
+            cleared = [clear_stale_lock(self.common_dir, ref) for ref in moves]
+            if error.code == "git.ref_moved" or not any(cleared):
+                raise
+            self.update_refs(moves)
+
+    def update_refs(self, moves: Mapping[str, tuple[str, str | None]], *, reason: str = "") -> None:
         """
         Move refs to their new values, all or none, durably.
 
@@ -236,11 +239,13 @@ class GitRepository:
             f"update {ref}\0{object_id(new)}\0{object_id(old) if old else '0' * len(new)}\0"
             for ref, (new, old) in moves.items()
         ]
+        why = ["-m", reason] if reason else []
         try:
-            self.run("update-ref", "--no-deref", "-z", "--stdin", input="".join(lines).encode())
+            self.run(
+                "update-ref", *why, "--no-deref", "-z", "--stdin", input="".join(lines).encode()
+            )
         except RepositoryError as error:
-            values = self.ref_values(*moves)
-            moved = [ref for ref, (_, old) in moves.items() if values.get(ref) != old]
+            moved = [ref for ref, (_, old) in moves.items() if self.ref_value(ref) != old]
             if not moved:
                 raise
             raise RepositoryError(
@@ -253,6 +258,8 @@ class GitRepository:
 
     def fsync_ref(self, ref: str) -> None:
         """Make durable what git wrote of a ref: git never syncs the directories of its files."""
+        if ref == "HEAD":  # each linked working tree has its own
+            fsync_directory(self.git_dir)
         directory = (self.common_dir / ref).parent
         while directory != self.common_dir:
             if directory.is_dir():
@@ -309,13 +316,3 @@ def object_id(text: str) -> str:
 def _key_and_value(setting: str) -> tuple[str, str]:
     key, _, value = setting.partition("\n")
     return key, value
-
-
-def _looks_like_repository(start: Path) -> bool:
-    """Tell whether there is something at or above `start` that git could take for a repository."""
-    place = start.absolute()
-    return any(
-        (directory / ".git").exists()
-        or ((directory / "HEAD").exists() and (directory / "objects").is_dir())
-        for directory in (place, *place.parents)
-    )

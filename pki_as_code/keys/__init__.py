@@ -17,7 +17,16 @@ from pki_as_code.pkix.algorithms import KeySpec
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
-__all__ = ["KEY_BACKENDS", "KeyBackend", "Secrets", "create_key", "key_exists", "open_key"]
+__all__ = [
+    "KEY_BACKENDS",
+    "KeyBackend",
+    "Secrets",
+    "check_new_key",
+    "create_key",
+    "import_key",
+    "key_exists",
+    "open_key",
+]
 
 KEY_BACKENDS: dict[str, KeyBackend] = {
     "file": FileKeyBackend(),
@@ -47,6 +56,30 @@ def create_key(
     """
     backend, location = _backend(uri)
     return backend.create_key(location, spec, root=root, name=name, secrets=secrets)
+
+
+def import_key(
+    uri: str,
+    private_key: CertificateIssuerPrivateKeyTypes,
+    *,
+    root: Path,
+    name: str,
+    secrets: Secrets,
+) -> None:
+    """
+    Keep a private key that was made elsewhere where `uri` says; never replaces one.
+
+    It is durable when this returns. Raises `KeyBackendError`, with code `key.exists` when there is
+    one already.
+    """
+    backend, location = _backend(uri)
+    backend.import_key(location, private_key, root=root, name=name, secrets=secrets)
+
+
+def check_new_key(uri: str, *, root: Path, name: str, secrets: Secrets) -> None:
+    """Raise `KeyBackendError` where making or importing a key would, as far as can be told."""
+    backend, location = _backend(uri)
+    backend.check_new_key(location, root=root, name=name, secrets=secrets)
 
 
 def key_exists(uri: str, *, root: Path) -> bool:

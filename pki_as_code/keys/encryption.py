@@ -11,7 +11,7 @@ import base64
 import os
 import re
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, padding
@@ -53,7 +53,7 @@ _AES256_CBC = "2.16.840.1.101.3.4.1.42"
 
 _BEGIN_PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 
-_SIGNING_KEYS = (
+SIGNING_KEYS: Final = (
     rsa.RSAPrivateKey,
     ec.EllipticCurvePrivateKey,
     ed25519.Ed25519PrivateKey,
@@ -95,21 +95,17 @@ def parse_private_key(
     if not encrypted and passphrase is not None:
         raise superfluous_passphrase(where)
     if len(_BEGIN_PRIVATE_KEY.findall(pem)) != 1:
-        raise _not_a_key(where)
+        raise not_a_key(where)
     try:
         private_key = load_pem_private_key(pem, passphrase)
     except UnsupportedAlgorithm:
-        raise _unsupported(where) from None
+        raise unsupported_key(where) from None
     except (ValueError, TypeError):
         if encrypted:
-            raise KeyBackendError(
-                f"the passphrase does not open the private key {where!r}",
-                code="key.wrong_passphrase",
-                help="check which passphrase is given for it; a damaged file looks the same",
-            ) from None
-        raise _not_a_key(where) from None
-    if not isinstance(private_key, _SIGNING_KEYS):
-        raise _unsupported(where)
+            raise wrong_passphrase(where) from None
+        raise not_a_key(where) from None
+    if not isinstance(private_key, SIGNING_KEYS):
+        raise unsupported_key(where)
     return private_key
 
 
@@ -131,7 +127,17 @@ def superfluous_passphrase(where: str) -> KeyBackendError:
     )
 
 
-def _not_a_key(where: str) -> KeyBackendError:
+def wrong_passphrase(where: str) -> KeyBackendError:
+    """Return the error for a passphrase that does not fit."""
+    return KeyBackendError(
+        f"the passphrase does not open the private key {where!r}",
+        code="key.wrong_passphrase",
+        help="check which passphrase is given for it; a damaged file looks the same",
+    )
+
+
+def not_a_key(where: str) -> KeyBackendError:
+    """Return the error for a file that is no private key."""
     return KeyBackendError(
         f"{where!r} does not hold exactly one private key in PEM form",
         code="key.not_a_key",
@@ -140,7 +146,8 @@ def _not_a_key(where: str) -> KeyBackendError:
     )
 
 
-def _unsupported(where: str) -> KeyBackendError:
+def unsupported_key(where: str) -> KeyBackendError:
+    """Return the error for a key that an authority cannot have."""
     return KeyBackendError(
         f"{where!r} holds a private key of a type, or encrypted in a way, that is not supported",
         code="key.unsupported_type",

@@ -31,8 +31,8 @@ class FileKeyBackend:
     """
     PKCS#8 PEM files of mode 0600.
 
-    A relative location stays below the root of the repository, an absolute one may be anywhere but
-    in a git directory. Files that others may read, and symbolic links, are refused.
+    A relative location stays below the root of the repository, an absolute one outside of it; none
+    is in a git directory. Files that others may read, and symbolic links, are refused.
     """
 
     def open_key(
@@ -49,20 +49,33 @@ class FileKeyBackend:
     def create_key(
         self, location: str, spec: KeySpec, *, root: Path, name: str, secrets: Secrets
     ) -> CertificateIssuerPrivateKeyTypes:
-        path = _path_of(location, root)
-        if os.path.lexists(path):
-            raise _exists(location)
-        passphrase = secrets.passphrase(name, new=True)
-        if passphrase == b"":
-            raise KeyBackendError(
-                f"the passphrase given for {location!r} is empty",
-                code="key.passphrase_empty",
-                help="give one with at least one character, or none at all (unset the variable) "
-                "for a key that is kept unencrypted",
-            )
+        path, passphrase = _new_key(location, root, name, secrets)
         private_key = generate_key(spec)
         _write_key_file(path, format_private_key(private_key, passphrase), location)
         return private_key
+
+    def import_key(
+        self,
+        location: str,
+        private_key: CertificateIssuerPrivateKeyTypes,
+        *,
+        root: Path,
+        name: str,
+        secrets: Secrets,
+    ) -> None:
+        path, passphrase = _new_key(location, root, name, secrets)
+        _write_key_file(path, format_private_key(private_key, passphrase), location)
+
+    def check_new_key(self, location: str, *, root: Path, name: str, secrets: Secrets) -> None:
+        path, _ = _new_key(location, root, name, secrets)
+        directory = next((parent for parent in path.parents if os.path.lexists(parent)), path)
+        if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
+            raise KeyBackendError(
+                f"the private key {location!r} cannot be written: {str(directory)!r} is no "
+                "directory that this user may write to",
+                code="key.unwritable",
+                help="correct the key's URI, or the owner and mode of the directory",
+            )
 
     def key_exists(self, location: str, *, root: Path) -> bool:
         return os.path.lexists(_path_of(location, root))
@@ -93,6 +106,14 @@ def _path_of(location: str, root: Path) -> Path:
             code="key.outside_repository",
             help="keep it below the repository's directory, or name it by its absolute path",
         )
+    if path.is_absolute() and place.is_relative_to(base):
+        # Of absolute paths nobody asks whether git ignores them.
+        inside = place.relative_to(base).as_posix()
+        raise KeyBackendError(
+            f"the key file {location!r} is inside the repository, and named by an absolute path",
+            code="key.bad_location",
+            help=f"write it relative to the repository: file:{inside}",
+        )
     if any(part.casefold() == ".git" for part in place.parts):
         raise KeyBackendError(
             f"the key file {location!r} is inside a git directory",
@@ -100,6 +121,22 @@ def _path_of(location: str, root: Path) -> Path:
             help="keep it somewhere else; what is in there is copied and packed by git",
         )
     return place
+
+
+def _new_key(location: str, root: Path, name: str, secrets: Secrets) -> tuple[Path, bytes | None]:
+    """Return where a new key goes and its passphrase; None for one that is kept unencrypted."""
+    path = _path_of(location, root)
+    if os.path.lexists(path):
+        raise _exists(location)
+    passphrase = secrets.passphrase(name, new=True)
+    if passphrase == b"":
+        raise KeyBackendError(
+            f"the passphrase given for {location!r} is empty",
+            code="key.passphrase_empty",
+            help="give one with at least one character, or none at all (unset the variable) "
+            "for a key that is kept unencrypted",
+        )
+    return path, passphrase
 
 
 def _read_key_file(path: Path, location: str) -> bytes:

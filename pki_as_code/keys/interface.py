@@ -63,6 +63,22 @@ class KeyBackend(Protocol):
         """Make a key where none is yet; it is durable when this returns."""
         ...
 
+    def import_key(
+        self,
+        location: str,
+        private_key: CertificateIssuerPrivateKeyTypes,
+        *,
+        root: Path,
+        name: str,
+        secrets: Secrets,
+    ) -> None:
+        """Keep a key that was made elsewhere where none is yet; it is durable when this returns."""
+        ...
+
+    def check_new_key(self, location: str, *, root: Path, name: str, secrets: Secrets) -> None:
+        """Raise where `create_key` and `import_key` would, as far as can be told before."""
+        ...
+
     def key_exists(self, location: str, *, root: Path) -> bool:
         """Tell whether anything is at `location`; it need not be a usable key."""
         ...

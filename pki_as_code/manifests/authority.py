@@ -16,6 +16,7 @@ from pki_as_code.manifests.pkix_values import (
     CertificatePem,
     ConstraintName,
     Curve,
+    GeneralName,
     HashName,
     KeyType,
     Subject,
@@ -130,6 +131,9 @@ class Signs(Spec):
 class CertificateAuthoritySpec(Spec):
     subject: Subject
     """Distinguished name in certificate order: `C=AT,O=Example,CN=Example Issuing CA`."""
+
+    subject_alt_names: Annotated[tuple[GeneralName, ...], Field(max_length=100)] = ()
+    """Other names of the authority, in its own certificate: `email:pki@example.com`, `URI:…`."""
 
     parent: Maybe[Name] = None
     """Authority that signs this one. Without it, the authority is a root and signs itself."""

@@ -46,25 +46,25 @@ check_email = matching(
 )
 Email = Annotated[str, AfterValidator(check_email), text_schema(EMAIL_PATTERN, _LONGEST_ADDRESS)]
 
-Mailbox = Annotated[
-    str,
-    AfterValidator(
-        matching(
-            MAILBOX_PATTERN,
-            "an e-mail address",
-            "manifest.invalid_email",
-            f"{_EMAIL_HELP}, with a name as `Name <user@example.com>`",
-            longest=400,
-        )
-    ),
-    text_schema(MAILBOX_PATTERN, 400),
-]
+check_mailbox = matching(
+    MAILBOX_PATTERN,
+    "an e-mail address",
+    "manifest.invalid_email",
+    f"{_EMAIL_HELP}, with a name as `Name <user@example.com>`",
+    longest=400,
+)
+Mailbox = Annotated[str, AfterValidator(check_mailbox), text_schema(MAILBOX_PATTERN, 400)]
 """`user@example.com` or `Name <user@example.com>`."""
 
 
 def mailbox_address(mailbox: str) -> str:
     """Return the address of a mailbox: `ops@example.com` of `Operations <ops@example.com>`."""
     return mailbox.rpartition("<")[2].removesuffix(">")
+
+
+def mailbox_name(mailbox: str) -> str:
+    """Return the name of a mailbox, empty without one."""
+    return mailbox.rpartition("<")[0].strip()
 
 
 def check_url(text: str) -> str:

@@ -124,7 +124,8 @@ def test_a_certificate_that_would_outlive_its_authority(repository, csr):
     repository.manifest("web", f"{GOOD}\nissuer: short\nvalidity: 31d")
     repository.commit()
     before = state(repository)
-    told = repository.run("reconcile", expect=1).err
+    done = repository.run("reconcile", expect=1)
+    told = done.out + done.err
     assert "[certificate.outlives_issuer]" in told
     assert told.count("T") >= 2, "both dates are named"
     assert state(repository) == before
@@ -271,7 +272,7 @@ def test_removing_a_valid_certificate_is_refused_with_the_ways_out(repository, c
 
 @pytest.mark.parametrize(
     "arguments",
-    [["frobnicate"], ["plan", "--nonsense"], ["sign_cert"], ["list_certs", "--output", "xml"], []],
+    [["frobnicate"], ["plan", "--nonsense"], ["sign_cert", "--expires"], ["list_certs", "--output", "xml"], []],
 )
 def test_wrong_usage_is_64(repository, arguments):
     assert repository.run(*arguments, expect=64).err

@@ -284,13 +284,31 @@ def test_an_absolute_path_is_taken_as_it_is(root):
     assert (root.parent / "three-slashes.pem").exists()
 
 
+def test_an_absolute_path_into_the_repository_is_refused(root):
+    """Whether git ignores a key is only asked of relative paths."""
+    create(root, "file:keys/issuing.pem")
+    (root.parent / "alias").symlink_to(root)
+    for uri in (
+        f"file:{root}/keys/issuing.pem",
+        f"file://{root}/keys/issuing.pem",
+        f"file:{root}/../{root.name}/keys/issuing.pem",
+        f"file:{root.parent}/alias/keys/issuing.pem",
+    ):
+        for attempt in (create, open_it):
+            with pytest.raises(KeyBackendError) as caught:
+                attempt(root, uri)
+            assert caught.value.code == "key.bad_location"
+            assert "file:keys/issuing.pem" in caught.value.help
+
+
 @pytest.mark.parametrize("uri", ["file:.git/key.pem", "file:sub/.GIT/hooks/key.pem"])
 def test_a_key_never_goes_into_a_git_directory(root, uri):
     assert code_of(create, root, uri) == "key.inside_git"
     (root / "keys").symlink_to(".git")
     (root / ".git").mkdir()
     assert code_of(create, root) == "key.inside_git"
-    assert code_of(create, root, f"file:{root}/.git/key.pem") == "key.inside_git"
+    assert code_of(create, root, f"file:{root}/.git/key.pem") == "key.bad_location"
+    assert code_of(create, root, f"file:{root.parent}/.git/key.pem") == "key.inside_git"
 
 
 @pytest.mark.parametrize(

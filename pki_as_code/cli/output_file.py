@@ -1,0 +1,35 @@
+"""Files that a command is told to write."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pki_as_code.durable import write_file_atomically
+from pki_as_code.errors import PkiAsCodeError
+from pki_as_code.escape import quoted
+
+
+def write_output_file(path: Path, data: bytes) -> None:
+    """
+    Make `path` hold `data`, in the place of what was there; a device or a pipe is written to.
+
+    Raises:
+        PkiAsCodeError: `file.cannot_write`, with the system's reason.
+    """
+    try:
+        target = path.resolve()  # a link goes on leading to the file
+        if target.exists() and not target.is_file() and not target.is_dir():
+            with target.open("wb") as opened:
+                opened.write(data)
+            return
+        if target.is_dir():
+            raise IsADirectoryError(None, "it is a directory")
+        write_file_atomically(target, data)
+    except (OSError, RuntimeError) as error:  # the latter for links that lead in a circle
+        reason = getattr(error, "strerror", None) or os.strerror(getattr(error, "errno", 0) or 0)
+        raise PkiAsCodeError(
+            f"cannot write {quoted(str(path), 200)}: {reason}",
+            help="name a file in a directory that is there and can be written, or - for stdout",
+            code="file.cannot_write",
+        ) from None

@@ -1,0 +1,289 @@
+"""`list_certs`: what it shows, in which order, and that it never holds a whole store."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from sqlalchemy import insert
+
+from pki_as_code.stores import open_store, tables
+from tests.e2e.conftest import Repository, environment
+from tests.e2e.quick import Quick
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+STORE = "sqlite:///issued.db"
+MANY = int(os.environ.get("PKI_TEST_MANY_CERTIFICATES", "20000"))
+
+
+def row(number: int, **columns) -> dict:
+    name = f"host-{number}"
+    return {
+        "issuer": "issuing",
+        "serial_number": 0x10_00_00_00 + number,
+        "kind": "Certificate",
+        "namespace": "default",
+        "name": name,
+        "sequence": 10 + number,
+        "subject": f"O=Example,CN={name}.example.com",
+        "common_name": f"{name}.example.com",
+        "subject_alternative_names": [f"DNS:{name}.example.com"],
+        "profile": "webserver",
+        "not_before": NOW - timedelta(days=60),
+        "not_after": NOW + timedelta(days=1, seconds=number),
+        "public_key_sha256": f"{number:064x}",
+        "fingerprint_sha256": f"{number:064x}",
+        "request_digest": "sha256:0",
+        "intent_digest": "sha256:0",
+        "issued_at": NOW - timedelta(days=1, seconds=number),
+        "commit_id": "c" * 40,
+        "path": f"certificates/{name}.yaml",
+        "deletion_policy": "Refuse",
+        "revocation_reason": None,
+        "revocation_date": None,
+        "invalidity_date": None,
+        "requested_by": None,
+        **columns,
+    }
+
+
+def fill(root: Path, rows: list[dict]) -> None:
+    """Put certificates into the index of a SQLite store, as if its ledger said so."""
+    store = open_store(STORE, None, root=root)
+    keys = [{"issuer": r["issuer"], "serial_number": r["serial_number"]} for r in rows]
+    request = {"subject": "O=Example", "extensions": {"keyUsage": {"value": ["x"] * 10}}}
+    contents = [{**key, "der": b"0" * 900, "request": request, "intent": request} for key in keys]
+    names = [
+        {**key, "subject_alternative_name": name}
+        for key, r in zip(keys, rows, strict=True)
+        for name in r["subject_alternative_names"]
+    ]
+    with store._engine.begin() as connection:
+        for table, of in (
+            (tables.certificates, rows),
+            (tables.certificate_contents, contents),
+            (tables.certificate_names, names),
+        ):
+            connection.execute(insert(table), of)
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("lists") / "example-pki"
+    root.mkdir()
+    Quick(root).run("init", env={"PKI_STORE": STORE})
+    pki = root / "pki.yaml"
+    pki.write_text(pki.read_text().replace("spec:\n", f"spec:\n  store: {STORE}\n"))
+    return root
+
+
+@pytest.fixture(scope="module")
+def repository(empty, csr) -> Repository:
+    """Certificates of every kind, the valid ones numbered by when they end."""
+    gone = {"revocation_date": NOW, "revocation_reason": "superseded"}
+    fill(
+        empty,
+        [
+            row(1, namespace="payments", profile="client"),
+            row(2, common_name=None, subject="", subject_alternative_names=["IP:10.0.0.7"]),
+            row(3, not_after=NOW + timedelta(days=40), issued_at=NOW),
+            row(4, not_after=NOW - timedelta(days=1)),
+            row(5, **gone),
+            row(6, **gone, not_after=NOW - timedelta(days=2)),
+            row(7, **{**gone, "revocation_reason": "certificateHold"}),
+            row(8, profile="ocsp"),
+            row(9, issuer="root", subject="CN=100%_sure", common_name="100%_sure"),
+        ],
+    )
+    repository = Quick(empty)
+    for name, labels in (("host-2", "{tier: front, team: a}"), ("host-3", "{tier: front}")):
+        repository.write(
+            f"certificates/{name}.yaml",
+            "apiVersion: pki-as-code/v1\nkind: Certificate\n"
+            f"metadata: {{name: {name}, labels: {labels}}}\n"
+            "spec: {csrFile: a.csr, subjectAltNames: [a.example.com], watchers: [o@example.com]}\n",
+        )
+    repository.write("certificates/a.csr", csr)
+    return repository
+
+
+def listed(repository: Repository, *options: str) -> list[int]:
+    """Return the numbers of what is listed, in order."""
+    lines = repository.run("list_certs", *options).out.splitlines()
+    return [int(line.partition(" - ")[0].replace(":", ""), 16) - 0x10_00_00_00 for line in lines]
+
+
+FILTERS = {
+    "": [1, 2, 9, 3],
+    "--expired": [4, 1, 2, 9, 3],
+    "--revoked": [1, 2, 5, 7, 9, 3],
+    "--expired --revoked": [6, 4, 1, 2, 5, 7, 9, 3],
+    "--only-expired": [4],
+    "--only-expired --revoked": [6, 4],
+    "--only-revoked": [6, 5, 7],
+    "--autogenerated": [1, 2, 8, 9, 3],
+    "--profile ocsp": [8],
+    "--profile client": [1],
+    "--expiring-within 30d": [1, 2, 9],
+    "--expiring-within 30": [1, 2, 9],
+    "--expiring-within 30d --expired": [4, 1, 2, 9],
+    "--expiring-within 1h": [],
+    "--ca root": [9],
+    "--issuer root": [9],
+    "--namespace payments": [1],
+    "--name host-3.example.com": [3],
+    "--name HOST-3": [3],
+    "--name host-*": [1, 2, 9, 3],
+    "--name host-?": [1, 2, 9, 3],
+    "--name payments/*": [1],
+    "--name payments/host-1": [1],
+    "--name 100%_sure": [9],
+    "--name 100%*": [9],
+    "--name 1000_sure": [],
+    "--name *.example.com": [1, 3],
+    "--san host-3.example.com": [3],
+    "--san IP:10.0.0.7": [2],
+    "--san 10.0.0.7": [2],
+    "--san example.com": [],
+    "--label tier=front": [2, 3],
+    "--label tier=front --label team=a": [2],
+    "--label tier=front --limit 1 --reverse": [3],
+    "--label tier=back": [],
+    "--sort serial": [1, 2, 3, 9],
+    "--sort name --reverse": [3, 1, 9, 2],
+    "--sort issued": [9, 2, 1, 3],
+    "--reverse --limit 2": [3, 9],
+}
+
+
+@pytest.mark.parametrize("options", FILTERS)
+def test_filters_and_orders(repository, options):
+    assert listed(repository, *options.split()) == FILTERS[options]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        ("--only-expired --only-revoked", 64, "exclude each other"),
+        ("--only-expired --expiring-within 1d", 64, "exclude each other"),
+        ("--expiring-within soon", 64, "duration"),
+        ("--expiring-within 0d", 64, "duration"),
+        ("--label tier", 64, "KEY=VALUE"),
+        ("--limit 0", 64, "--limit"),
+        ("--sort age", 64, "--sort"),
+        ("--ca nobody", 1, "name.no_authority"),
+        ("--san 10.0.0.0/8", 1, "general_name"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(repository, options, code, told):
+    done = repository.run("list_certs", *options.split(), expect=code)
+    assert told in done.err
+    assert done.out == ""
+
+
+def test_every_form_says_the_same(repository):
+    def run(form: str) -> str:
+        return repository.run("list_certs", "--expired", "--revoked", "--output", form).out
+
+    records = json.loads(run("json"))
+    assert len(records) == 8
+    assert [json.loads(line) for line in run("jsonl").splitlines()] == records
+    assert yaml.safe_load(run("yaml")) == records
+    table = list(csv.DictReader(io.StringIO(run("csv"))))
+    assert [cells["serialNumber"] for cells in table] == [r["serialNumber"] for r in records]
+    wide = run("wide").splitlines()
+    assert wide[0].split("\t")[0] == "SERIAL"
+    assert [line.split("\t")[0] for line in wide[1:]] == [r["serialNumber"] for r in records]
+    assert {r["status"] for r in records} == {"valid", "expired", "revoked", "on-hold"}
+    assert [r["watchers"] for r in records if r["name"] == "host-3"] == [["o@example.com"]]
+
+
+def test_a_line_tells_how_things_stand(repository):
+    day = f"{NOW - timedelta(days=1):%Y-%m-%d}"
+    text = repository.run("list_certs", "--expired", "--revoked").out
+    assert f"10:00:00:04 - host-4.example.com (expired: {day})\n" in text
+    assert "10:00:00:05 - host-5.example.com (revoked)\n" in text
+    assert "10:00:00:07 - host-7.example.com (on hold)\n" in text
+    assert "10:00:00:02 - 10.0.0.7 (expires: " in text
+
+
+def test_a_list_needs_no_manifest_but_the_one_that_names_the_store(repository, tmp_path):
+    elsewhere = tmp_path / "certificates"
+    (repository.root / "certificates").rename(elsewhere)
+    try:
+        assert listed(repository) == [1, 2, 9, 3]
+        pki = repository.root / "pki.yaml"
+        text = pki.read_text()
+        pki.write_text(text.replace("kind: Project", "kind: Projekt"))
+        # Which store is meant is not guessed.
+        assert repository.run("list_certs", expect=1).out == ""
+        assert repository.run("list_certs", env={"PKI_STORE": STORE}).out != ""
+        pki.write_text(text)
+    finally:
+        elsewhere.rename(repository.root / "certificates")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
+def test_the_first_of_many_comes_at_once_and_they_are_never_all_held(empty, tmp_path_factory):
+    root = tmp_path_factory.mktemp("many") / "pki"
+    subprocess.run(["cp", "-r", str(empty), str(root)], check=True)
+    (root / "issued.db").unlink()
+    for file in root.glob("certificates/*.yaml"):
+        file.unlink()
+    store = open_store(STORE, None, root=root)
+    store.record([], now=NOW, message="")
+    list(store.live_objects())
+    store.close()
+    few = 1000
+    fill(root, [row(number) for number in range(few)])
+    start, _, small = run_measured(root)
+    for first in range(few, MANY, 10_000):
+        fill(root, [row(number) for number in range(first, min(first + 10_000, MANY))])
+    for options in ((), ("--output", "jsonl"), ("--output", "wide")):
+        first_line, total, large = run_measured(root, *options, count=MANY)
+        # Beyond what it takes to start, the first line comes long before the last.
+        assert first_line - start < 0.3 + (total - start) / 4, (options, start, first_line, total)
+        assert large < small + 30_000, (options, small, large)  # KiB: no more for many than for few
+
+
+def run_measured(root: Path, *options: str, count: int | None = None) -> tuple[float, float, int]:
+    """Return the seconds to the first line and to the last, and the most memory used, in KiB."""
+    before = time.monotonic()
+    child = subprocess.Popen(
+        [sys.executable, "-c", MEASURED, "list_certs", *options],
+        cwd=root, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert child.stdout is not None
+    assert child.stderr is not None
+    assert child.stdout.readline()
+    first = time.monotonic() - before
+    lines = 1 + sum(1 for _ in child.stdout)
+    total = time.monotonic() - before
+    memory = int(child.stderr.read())
+    child.stderr.close()
+    child.stdout.close()
+    assert child.wait() == 0
+    assert count is None or lines in {count, count + 1}
+    return first, total, memory
+
+
+MEASURED = """
+import re, sys
+from pathlib import Path
+from pki_as_code.cli.main import main
+code = main(sys.argv[1:])
+# Not ru_maxrss: that begins with what the process had that started this one.
+sys.stderr.write(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
+sys.exit(code)
+"""
