@@ -264,7 +264,7 @@ def test_a_filter_that_is_required_does_not_keep_git_from_looking(work, value):
     work.git("config", "filter.x.clean", "false")
     work.git("config", "filter.x.required", value)
     work.write(".git/info/attributes", "* filter=x\n")
-    work.write("README", "changed")
+    work.write("README", "HELLO")  # as long as before, so that git has to read it
     assert uncommitted_paths(work.repository) == ["README"]
 
 

@@ -12,16 +12,14 @@ VARIABLE = "_PKICTL_COMPLETE"
 """Set by the script when the shell asks; click answers then, instead of running a command."""
 
 
-@click.command(help="Print a script that makes a shell complete commands and names.")
+@click.command(
+    help="Print a script that makes a shell complete commands and names.",
+    epilog='bash and zsh: eval "$(pkictl completion bash)" in ~/.bashrc or (with zsh) ~/.zshrc. '
+    "fish: pkictl completion fish > ~/.config/fish/completions/pkictl.fish",
+)
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def command(context: click.Context, shell: str) -> int:
-    """
-    Print the script.
-
-    bash: eval "$(pkictl completion bash)" in ~/.bashrc; zsh: the same in ~/.zshrc; fish:
-    pkictl completion fish > ~/.config/fish/completions/pkictl.fish
-    """
     from click.shell_completion import get_completion_class
 
     console = context.find_object(Console)

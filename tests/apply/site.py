@@ -137,6 +137,15 @@ def told(outcomes: Collection[Outcome]) -> list[str]:
     ]
 
 
+def errors(plan: Plan) -> list[tuple[str, str]]:
+    """Return code and path of each error for which an object is kept out of a plan."""
+    return [
+        (finding.code, finding.source.path if finding.source else "")
+        for finding in plan.findings
+        if finding.severity == "error"
+    ]
+
+
 # --- Fixtures, for the conftest of a directory ---------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from pki_as_code.errors import ContentionError, ManifestError, UnsafePlanError
 from pki_as_code.issuance import Issuer, Origin, prepare_certificate
 from pki_as_code.model import FinishReservation, IssueCertificate, Plan
 from pki_as_code.stores.entries import Issued, Reconciled, Reserved, Retired, Revoked
-from tests.apply.site import Site, told
+from tests.apply.site import Site, errors, told
 from tests.plan.worlds import DAY, NOW, authority, authority_id, certificate_id, revocation
 
 
@@ -161,9 +162,32 @@ def test_a_refused_change_stops_the_whole_run(site):
     assert site.head() == head
 
 
-def test_errors_in_the_manifests_stop_the_whole_run(site):
+def test_an_error_in_one_certificate_keeps_that_one_out(site):
+    before = site.workspace().store.last_reconciled()
     site.certificate("a")
     site.certificate("b", issuer="nobody")
+    commit = site.commit()
+    assert errors(site.plan()) == [("reference.not_found", "certificates/b.yaml")]
+    assert told(site.run()) == ["issue a"]
+    assert site.workspace().store.last_reconciled() == before
+    assert before != commit
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("certificates/b.yaml", "apiVersion: ["),
+        ("authorities/issuing.yaml", "kind: Nothing"),
+        (
+            "pki.yaml",
+            "apiVersion: pki-as-code/v1\nkind: Project\nmetadata: {name: x}\nspec: {a: 1}",
+        ),
+    ],
+)
+def test_what_cannot_be_read_stops_the_whole_run(site, path, content):
+    """It may be anything: nothing is concluded from a partial view."""
+    site.certificate("a")
+    site.write(path, content)
     site.commit()
     head = site.head()
     with pytest.raises(ManifestError):
@@ -189,19 +213,51 @@ def test_an_open_reservation_is_finished_by_the_next_run(site):
     site.verify()
 
 
-def test_a_reservation_is_finished_as_it_is_and_the_manifest_then_taken_up(site):
+def test_a_reservation_that_is_no_longer_asked_for_is_given_up_and_the_new_one_issued(site):
+    """Its serial number is never used again: the dead run may have signed it."""
     site.certificate("a")
     site.commit()
     serial_number = reserve(site, "a")
     site.certificate("a", subjectAltNames=["other.example.com"])
     commit = site.commit()
-    plans: list[Plan] = []
-    assert told(site.run(on_plan=plans.append)) == ["finish a", "replace a"]
-    first, second = sorted(site.records(), key=lambda r: r.serial_number != serial_number)
-    assert first.subject_alternative_names == ("DNS:a.example.com",)
-    assert second.subject_alternative_names == ("DNS:other.example.com",)
+    assert told(site.run()) == ["abandon a", "issue a"]
+    [record] = site.records()
+    assert record.serial_number != serial_number
+    assert record.subject_alternative_names == ("DNS:other.example.com",)
     assert [p for p in site.payloads() if p == Reconciled(commit)] == [Reconciled(commit)]
     assert site.payloads()[-1] == Reconciled(commit)
+    assert site.run() == []
+    site.verify()
+
+
+def test_a_reservation_whose_manifest_is_gone_is_given_up(site):
+    site.certificate("a")
+    site.commit()
+    reserve(site, "a")
+    site.remove("certificates/a")
+    site.commit()
+    assert told(site.run()) == ["abandon a"]
+    assert site.records() == []
+    assert list(site.workspace().store.open_reservations()) == []
+    assert site.run() == []
+
+
+def test_what_somebody_wrote_into_the_store_is_not_signed(site):
+    """Whoever can push to the store branch must not be able to have anything signed."""
+    site.certificate("a")
+    site.commit()
+    workspace = site.workspace()
+    [change] = workspace.plan(NOW).changes
+    issuer = Issuers(workspace, site.secrets).issuer("issuing")
+    names = {"subject": "CN=evil.example", "subject_alternative_names": ("DNS:evil.example",)}
+    origin = Origin(change.reasons[0], None, "", change.path, "Refuse")
+    evil = prepare_certificate(replace(change.request, **names), issuer, origin, NOW)
+    honest = change.request
+    forged = replace(evil.reservation, request=honest.to_json(), request_digest=honest.digest)
+    workspace.store.reserve([Reserved(forged)], now=NOW, message="forged")
+    assert told(site.run()) == ["abandon a", "issue a"]
+    assert [r.subject_alternative_names for r in site.records()] == [("DNS:a.example.com",)]
+    site.verify()
 
 
 def test_a_run_that_only_finishes_what_was_open_is_recorded_as_reconciled(site):
@@ -323,6 +379,7 @@ def test_the_open_reservation_of_a_runner_that_lives_is_finished_once(site):
 
 def test_a_manifest_removed_under_revoke_is_revoked_and_retired(site):
     site.certificate("a", deletionPolicy="Revoke")
+    site.certificate("b", key="P-256/2")
     site.commit()
     site.run()
     site.remove("certificates/a")
@@ -337,11 +394,6 @@ def test_a_manifest_removed_under_revoke_is_revoked_and_retired(site):
 
 def test_a_compromised_key_is_never_certified_again(site):
     site.certificate("a")
-    site.add(revocation("inc", certificate="a", reason="keyCompromise"))
-    site.commit()
-    with pytest.raises(ManifestError):
-        site.run()  # the Revocation names nothing yet
-    (site.root / "revocations/inc.yaml").unlink()
     site.commit()
     site.run()
     site.add(revocation("inc", certificate="a", reason="keyCompromise"))
@@ -353,22 +405,18 @@ def test_a_compromised_key_is_never_certified_again(site):
     assert told(site.run()) == ["replace a"]
     site.certificate("a")
     site.commit()
-    with pytest.raises(ManifestError) as back:
-        site.run()
-    assert [f.code for f in back.value.findings] == ["csr.key_compromised"]
+    assert errors(site.plan()) == [("csr.key_compromised", "certificates/a.yaml")]
+    assert site.run() == []
 
     site.certificate("a", key="P-256/2")
     site.certificate("payments/b")
     site.commit()
-    with pytest.raises(ManifestError) as under_another_name:
-        site.run()
-    [finding] = under_another_name.value.findings
-    assert (finding.code, finding.source.path) == (
-        "csr.key_compromised", "certificates/payments/b.yaml",
-    )  # fmt: skip
+    assert errors(site.plan()) == [("csr.key_compromised", "certificates/payments/b.yaml")]
+    assert site.run() == []
 
 
 def test_a_key_that_was_revoked_for_another_reason_can_start_anew(site):
+    site.certificate("b", key="P-256/2")
     site.certificate("a", deletionPolicy="Revoke")
     site.commit()
     site.run()

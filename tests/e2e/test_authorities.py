@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki_as_code.cli import main
+from pki_as_code.errors import StoreError
 from pki_as_code.workspace.issued import open_issued
 from tests.e2e.conftest import Done, Repository, environment, make_csr, openssl
 
@@ -341,6 +342,20 @@ def test_an_empty_passphrase_is_noticed_before_anything_is_written(workshop):
     done = run(workshop, "init_ca", "wrong", "CN=Wrong", *KEY, env={"PKI_PASSPHRASE_WRONG": ""})
     assert "error[key.passphrase_empty]" in done.err
     assert state(workshop) == before
+
+
+def test_a_key_made_before_a_failure_is_not_orphaned(repository):
+    """Behind the commit a run may die; its manifest names the key, and the next run takes it up."""
+    fails = mock.patch("pki_as_code.apply.run._Run._reserve", side_effect=StoreError("disk full"))
+    with fails:
+        done = run(repository, "init_ca", "late", "CN=Late", *KEY, expect=1)
+    assert "authorities/late.yaml is committed: `pkictl reconcile` tries again" in done.err
+    key = (repository.root / "keys/late.pem").read_bytes()
+    run(repository, "reconcile", expect=0)
+    assert (repository.root / "keys/late.pem").read_bytes() == key
+    pem = run(repository, "dump_ca", "late").out
+    certified = openssl("x509", "-noout", "-pubkey", stdin=pem.encode())
+    assert openssl("pkey", "-pubout", stdin=key) == certified
 
 
 # --- Every type of key below every other ---------------------------------------------------------

@@ -182,6 +182,8 @@ def test_filters_and_orders(repository, options):
         ("--limit 0", 64, "--limit"),
         ("--sort age", 64, "--sort"),
         ("--ca nobody", 1, "name.no_authority"),
+        ("--ca=", 1, "name.no_authority"),
+        ("--san=", 1, "general_name"),
         ("--san 10.0.0.0/8", 1, "general_name"),
     ],
 )
@@ -250,7 +252,7 @@ def test_the_first_of_many_comes_at_once_and_they_are_never_all_held(empty, tmp_
     start, _, small = run_measured(root)
     for first in range(few, MANY, 10_000):
         fill(root, [row(number) for number in range(first, min(first + 10_000, MANY))])
-    for options in ((), ("--output", "jsonl"), ("--output", "wide")):
+    for options in ((), ("--output", "jsonl")):
         first_line, total, large = run_measured(root, *options, count=MANY)
         # Beyond what it takes to start, the first line comes long before the last.
         assert first_line - start < 0.3 + (total - start) / 4, (options, start, first_line, total)

@@ -312,7 +312,7 @@ ALT = ("--alt", "x.example.com")
 
 REFUSED = {
     "no-such-ca": ((*ALT, "--ca", "nope"), 1, "name.no_authority"),
-    "ca-0": ((*ALT, "--ca", "0"), 1, "name."),
+    "ca-zeros": ((*ALT, "--ca", "00:00"), 1, "name.no_authority"),
     "ca-empty": ((*ALT, "--ca", ""), 1, "name.no_authority"),
     "no-csr-file": ((*ALT, "--csr", "../none.csr"), 1, "csr.missing"),
     "csr-is-a-directory": ((*ALT, "--csr", "."), 1, "csr.missing"),

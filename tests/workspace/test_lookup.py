@@ -150,7 +150,9 @@ def test_a_name_comes_before_the_beginning_of_a_serial_number(issued, serials):
 
 def test_a_certificate_whose_manifest_is_gone_is_found(site, serials):
     serials.append(GAMMA)
+    serials.append(DELTA)
     site.certificate("web", deletionPolicy="Retain")
+    site.certificate("xyz", key="P-256/2")
     site.commit()
     site.run()
     site.remove("certificates/web")
