@@ -29,7 +29,6 @@ from pki_as_code.plan.adoption import adopt_authority
 from pki_as_code.plan.authorities import (
     Authority,
     authority_intent,
-    chain_of,
     find_authority,
     parents_first,
     resolve_authority,
@@ -40,6 +39,7 @@ from pki_as_code.plan.removals import plan_removed
 from pki_as_code.plan.requests import ResolvedCertificate
 from pki_as_code.plan.reservations import plan_reservations
 from pki_as_code.plan.revocations import plan_revocations
+from pki_as_code.plan.signing import after_revocations, why_not_signed
 from pki_as_code.plan.triggers import Candidate, bars_reissue, changed_fields, find_reasons
 from pki_as_code.plan.validate import Desired
 
@@ -55,16 +55,18 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
     5. What is in the store and no longer in the repository.
     """
     reserved = {r.object_id for r in observation.reservations}
-    issued = list(_plan_authorities(desired, observation, frame, reserved))
+    revocations = list(plan_revocations(desired, observation, frame))
+    then = after_revocations(observation, revocations, frame.now)
+    issued = list(_plan_authorities(desired, then, frame, reserved))
     issued += [
-        _plan_certificate(resolved, desired, observation, frame.now)
+        _plan_certificate(resolved, desired, then, frame.now)
         for resolved in desired.certificates
         if frame.wants(resolved.loaded.object_id) and resolved.loaded.object_id not in reserved
     ]
     items: list[Item] = [
-        *plan_reservations(desired, observation, frame),
+        *plan_reservations(desired, then, frame),
         *issued,
-        *plan_revocations(desired, observation, frame),
+        *revocations,
         *plan_removed(desired, observation, frame, reserved),
     ]
     return Plan(
@@ -124,6 +126,9 @@ def _plan_authority(
             authority.source("spec", "parent"),
             help="name another parent",
         )
+    barred = why_not_signed(spec.parent or "", desired.manifests, observation)
+    if barred is not None:
+        return barred.at(authority.source("spec", "parent"))
     return IssueCertificate(
         request=resolve_authority(authority, desired.manifests),
         action=Action.ISSUE,
@@ -177,7 +182,7 @@ def _plan_certificate(
     action, reasons = find_reasons(candidate)
     if action is None:
         return None
-    barred = _why_not_signed(request.issuer, desired, observation)
+    barred = why_not_signed(request.issuer, desired.manifests, observation)
     if barred is not None:
         return barred.at(loaded.source("spec", "issuer"))
     return IssueCertificate(
@@ -190,29 +195,6 @@ def _plan_certificate(
         path=loaded.path,
         csr_path=loaded.csr_path,
     )
-
-
-def _why_not_signed(issuer: str, desired: Desired, observation: Observation) -> Finding | None:
-    """Return why an authority signs nothing any more: it retires, or its chain is revoked."""
-    authority = find_authority(desired.manifests, issuer)
-    if authority is None:
-        return None
-    if "sign" not in authority.manifest.spec.usages:
-        return Finding(
-            "authority.does_not_sign",
-            f"authority {issuer} no longer signs",
-            help=f"name another issuer; usages are {', '.join(authority.manifest.spec.usages)}",
-        )
-    for link in chain_of(authority, desired.manifests):
-        observed = observation.objects.get(link.object_id)
-        current = observed.current if observed else None
-        if current is not None and current.revocation is not None:
-            return Finding(
-                "authority.revoked",
-                f"authority {link.object_id.name} is revoked ({current.revocation.reason})",
-                help="name another issuer",
-            )
-    return None
 
 
 def _renewal_time(

@@ -9,11 +9,12 @@ of it, but for the serial number and the time.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from cryptography import x509
 
 from pki_as_code.errors import InvalidValueError
+from pki_as_code.manifests.authority import CertificateAuthority
+from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.model import (
     AUTHORITY,
     AbandonReservation,
@@ -21,6 +22,7 @@ from pki_as_code.model import (
     FinishReservation,
     Reason,
     Reservation,
+    Source,
 )
 from pki_as_code.pkix.certificate import load_draft
 from pki_as_code.pkix.drafts import is_draft_of
@@ -28,6 +30,7 @@ from pki_as_code.pkix.raw_certificate import read_tbs_certificate
 from pki_as_code.plan.authorities import find_authority, resolve_authority
 from pki_as_code.plan.observation import Item, Observation, PlanFrame
 from pki_as_code.plan.preview import Preview
+from pki_as_code.plan.signing import why_not_signed
 from pki_as_code.plan.validate import Desired
 
 
@@ -42,13 +45,15 @@ def plan_reservations(
         if _is_undecidable(reservation, desired):
             continue  # its manifest has errors, which are reported; what it asks for is not known
         request = _request_of(reservation, desired)
-        reason = _why_not(reservation, request, preview, frame.now)
+        reason = _why_not(reservation, request, preview, desired, observation)
         if request is None or reason is not None:
             gone = Reason("NoLongerAsked", "its manifest is gone")
             yield AbandonReservation(reservation, (reason or gone,))
         else:
             told = "an earlier run reserved it and did not get to record it"
-            yield FinishReservation(reservation, request, (Reason("ReservationOpen", told),))
+            source = _source_of(reservation, desired)
+            reasons = (Reason("ReservationOpen", told),)
+            yield FinishReservation(reservation, request, reasons, source)
 
 
 def _is_undecidable(reservation: Reservation, desired: Desired) -> bool:
@@ -57,6 +62,14 @@ def _is_undecidable(reservation: Reservation, desired: Desired) -> bool:
         for resolved in desired.certificates
         if resolved.loaded.object_id == reservation.object_id
     )
+
+
+def _source_of(reservation: Reservation, desired: Desired) -> Source | None:
+    for kind in (Certificate, CertificateAuthority):
+        loaded = desired.manifests.of(kind).get(reservation.object_id)
+        if loaded is not None:
+            return loaded.source("spec")
+    return None
 
 
 def _request_of(reservation: Reservation, desired: Desired) -> CertificateRequest | None:
@@ -73,26 +86,51 @@ def _request_of(reservation: Reservation, desired: Desired) -> CertificateReques
     return resolve_authority(authority, desired.manifests, key)
 
 
+def _is_revoked(request: CertificateRequest, observation: Observation) -> bool:
+    """As for what is not reserved yet (`triggers.bars_reissue`), unless the object was retired."""
+    observed = observation.objects.get(request.object_id)
+    current = observed.current if observed and not observed.retired else None
+    return (
+        current is not None
+        and current.revocation is not None
+        and current.public_key_sha256 == request.public_key_sha256
+    )
+
+
 def _why_not(
     reservation: Reservation,
     request: CertificateRequest | None,
     preview: Preview,
-    now: datetime,
+    desired: Desired,
+    observation: Observation,
 ) -> Reason | None:
     """Return why a reservation is given up, None when it is to be signed."""
     if request is None:
         return None
-    issuer = find_authority(preview.manifests, request.issuer)
     try:
-        if load_draft(reservation.tbs_certificate).not_valid_after_utc <= now:
+        if load_draft(reservation.tbs_certificate).not_valid_after_utc <= preview.now:
             return Reason("Expired", "it would have expired by now")
-        if issuer is None or "sign" not in issuer.manifest.spec.usages:
-            return Reason("IssuerDoesNotSign", f"{request.issuer} no longer signs")
+        barred = _why_barred(request, desired, observation)
+        if barred is not None:
+            return barred
         if request.digest != reservation.request_digest:
             return Reason("NoLongerAsked", "its manifest asks for something else by now")
+        issuer = preview.manifests.authority(request.issuer)
         chain = [] if issuer.object_id == request.object_id else preview.chain(issuer)
         if is_draft_of(reservation.tbs_certificate, request, chain):
             return None
     except InvalidValueError:
         pass  # unreadable, or nothing that could be made of this request
     return Reason("NotWhatWasAsked", "the reserved bytes are not what the manifest asks for")
+
+
+def _why_barred(
+    request: CertificateRequest, desired: Desired, observation: Observation
+) -> Reason | None:
+    """Return why nobody would sign that by now, reserved or not."""
+    issuer = find_authority(desired.manifests, request.issuer)
+    if issuer is None or why_not_signed(request.issuer, desired.manifests, observation):
+        return Reason("IssuerDoesNotSign", f"{request.issuer} no longer signs")
+    if _is_revoked(request, observation):
+        return Reason("Revoked", "the certificate it was to follow was revoked, with this key")
+    return None

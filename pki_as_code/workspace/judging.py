@@ -19,6 +19,7 @@ from pki_as_code.model import (
     CertificateRequest,
     Change,
     Finding,
+    FinishReservation,
     IssueCertificate,
     ObjectId,
     Plan,
@@ -104,8 +105,8 @@ def judge_changes(
     for change in plan.changes:
         if isinstance(change, AdoptCertificate):
             problems += _known_elsewhere(change, store)
-        if not isinstance(change, IssueCertificate):
-            continue
+        if not isinstance(change, IssueCertificate | FinishReservation):
+            continue  # nothing is signed; and a reservation opens no way around what follows
         item = resolved.get(change.object_id)
         if item is not None:
             source = item.loaded.csr_source

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +17,7 @@ from pki_as_code.workspace.lookup import (
     find_authority_name,
     find_certificate,
 )
-from tests.apply.site import Site
+from tests.apply.site import Site, copy_of
 from tests.plan.worlds import authority, authority_id, certificate_id
 from tests.stores import material
 
@@ -26,29 +28,32 @@ DELTA = 0x51000000000000000000000000000000000000CD
 EPSILON = 0x77000000000000000000000000000000000000EF
 
 
-@pytest.fixture
-def serials(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Serial numbers that the next certificates get, in order."""
-    waiting: list[int] = []
-    monkeypatch.setattr("pki_as_code.issuance.random_serial_number", lambda: waiting.pop(0))
-    yield waiting
+@contextmanager
+def next_serial_numbers(*numbers: int) -> Iterator[None]:
+    """Have the next certificates get these serial numbers, in order."""
+    waiting = list(numbers)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pki_as_code.issuance.random_serial_number", lambda: waiting.pop(0))
+        yield
     assert waiting == []
 
 
-@pytest.fixture
-def issued(site: Site, serials: list[int]) -> Site:
+@pytest.fixture(scope="module")
+def issued(template: Path, memory_directory: Path) -> Iterator[Site]:
     """`web` was issued twice, `payments/api` and `other` once; the last two have one name."""
-    serials += [ALPHA]
+    site = copy_of(template, memory_directory / "looked-up")
     site.certificate("web", subject="CN=www.example.com")
     site.commit()
-    site.run()
-    serials += [GAMMA, BETA, DELTA]  # in the order of names: other, web, payments/api
+    with next_serial_numbers(ALPHA):
+        site.run()
     site.certificate("web", key="P-256/2", subject="CN=www.example.com")
     site.certificate("other", subject="CN=same.example.com", key="P-256/3")
     site.certificate("payments/api", subject="CN=same.example.com", key="P-256/4")
     site.commit()
-    site.run()
-    return site
+    with next_serial_numbers(GAMMA, BETA, DELTA):  # in the order of names
+        site.run()
+    yield site
+    site.close()
 
 
 def found(site: Site, text: str) -> int:
@@ -139,22 +144,23 @@ def test_what_is_not_there_is_not_found(issued, text):
     assert "list_certs" in error.help
 
 
-def test_a_name_comes_before_the_beginning_of_a_serial_number(issued, serials):
-    serials.append(EPSILON)
-    issued.certificate("49bc", key="P-256/5")
-    issued.commit()
-    issued.run()
-    assert found(issued, "49bc") == EPSILON
-    assert found(issued, "49bcf2") == GAMMA
-
-
-def test_a_certificate_whose_manifest_is_gone_is_found(site, serials):
-    serials.append(GAMMA)
-    serials.append(DELTA)
-    site.certificate("web", deletionPolicy="Retain")
-    site.certificate("xyz", key="P-256/2")
+def test_a_name_comes_before_the_beginning_of_a_serial_number(issued, directory):
+    site = copy_of(issued.root, directory / "one-more")
+    site.certificate("49bc", key="P-256/5")
     site.commit()
-    site.run()
+    with next_serial_numbers(EPSILON):
+        site.run()
+    assert found(site, "49bc") == EPSILON
+    assert found(site, "49bcf2") == GAMMA
+    site.close()
+
+
+def test_a_certificate_whose_manifest_is_gone_is_found(site):
+    site.certificate("web", deletionPolicy="Retain")
+    site.certificate("other", key="P-256/2")
+    site.commit()
+    with next_serial_numbers(BETA, GAMMA):
+        site.run()
     site.remove("certificates/web")
     site.commit()
     site.run()
