@@ -284,7 +284,6 @@ def _algorithm(request: CertificateRequest, issuer: Issuer) -> SignatureAlgorith
     return signature_algorithm(issuer.key.public_key(), request.hash_algorithm)
 
 
-
 def encode_public_key(public_key: object) -> bytes:
     """Return the SubjectPublicKeyInfo of a public key."""
     der: bytes = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[attr-defined]

@@ -240,9 +240,7 @@ def _own_extensions(certificate: x509.Certificate) -> Iterator[str]:
         yield from _extension_lines(extension.oid, extension.critical, value, body)
 
 
-def _signed_extensions(
-    standing: Standing, signed: Sequence[RequestedExtension]
-) -> Iterator[str]:
+def _signed_extensions(standing: Standing, signed: Sequence[RequestedExtension]) -> Iterator[str]:
     if not signed:
         yield "(none)"
     number = standing.certificate.serial_number

@@ -82,7 +82,10 @@ def _request_of(reservation: Reservation, desired: Desired) -> CertificateReques
     if authority is None or authority.manifest.spec.certificate:
         return None
     # Which key it is, is for the holder of the key to say: signing compares it with the real one.
-    key = read_tbs_certificate(reservation.tbs_certificate).public_key.encoding
+    try:
+        key = read_tbs_certificate(reservation.tbs_certificate).public_key.encoding
+    except InvalidValueError:
+        key = b""  # the reservation is given up for that
     return resolve_authority(authority, desired.manifests, key)
 
 
@@ -115,8 +118,9 @@ def _why_not(
             return barred
         if request.digest != reservation.request_digest:
             return Reason("NoLongerAsked", "its manifest asks for something else by now")
-        issuer = preview.manifests.authority(request.issuer)
-        chain = [] if issuer.object_id == request.object_id else preview.chain(issuer)
+        issuer = find_authority(preview.manifests, request.issuer)
+        above = issuer if issuer and issuer.object_id != request.object_id else None
+        chain = preview.chain(above) if above else []
         if is_draft_of(reservation.tbs_certificate, request, chain):
             return None
     except InvalidValueError:

@@ -65,7 +65,7 @@ def request_changed(candidate: Candidate) -> Reason | None:
     The manifest asks for something else than what was issued.
 
     Both must differ: the manifest's own words (else something shared changed, which is taken up at
-    renewal) and their effect (else it was only written another way).
+    renewal) and the effect of just these words (else it was only written another way).
     """
     current, request = candidate.current, candidate.request
     if current is None or current.intent_digest == request.intent_digest:
@@ -76,9 +76,32 @@ def request_changed(candidate: Candidate) -> Reason | None:
         changed = changed_fields(current.request, request.to_json())
         changed.pop("reissue", None)
         changed.pop("publicKeySha256", None)
+        if not _words_have_an_effect(current, request):
+            return None
     if not changed:
         return None
     return Reason("RequestChanged", "; ".join(_describe(*item) for item in changed.items()))
+
+
+_EFFECTS = {"algorithm": "hashAlgorithm", "commonNameInSan": "subjectAltNames"}
+"""The field of a request that a field of the intent decides, where its name is another one."""
+
+
+def _words_have_an_effect(current: CertificateRecord, request: CertificateRequest) -> bool:
+    """Tell whether a field that the manifest writes otherwise by now is to be otherwise."""
+    before, after = current.request, request.to_json()
+    for name, (old, new) in changed_fields(dict(current.intent), dict(request.intent)).items():
+        if name == "publicKeySha256":
+            continue  # which has a trigger of its own
+        effect = _EFFECTS.get(name, name)
+        if name == "extensions":
+            said = changed_fields(old or {}, new or {})
+            had, has = before.get("extensions") or {}, after["extensions"]
+            if any(had.get(extension) != has.get(extension) for extension in said):
+                return True
+        elif effect not in after or before.get(effect) != after[effect]:
+            return True
+    return False
 
 
 def nearing_expiry(candidate: Candidate) -> Reason | None:

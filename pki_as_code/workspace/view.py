@@ -12,23 +12,19 @@ from cryptography import x509
 from pki_as_code.gitplumbing import GitRepository, RevisionTree
 from pki_as_code.gitrepo import is_tracked
 from pki_as_code.manifests.authority import CertificateAuthority
-from pki_as_code.manifests.load import Loaded, LoadResult, ManifestSet, load_manifests
+from pki_as_code.manifests.load import LoadResult, ManifestSet, load_manifests
 from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.manifests.tree import Tree
 from pki_as_code.model import (
-    AUTHORITY,
-    CERTIFICATE,
-    CertificateRecord,
     Finding,
     ObjectId,
     Plan,
 )
-from pki_as_code.pkix.serial_numbers import parse_serial_number, serial_number_hex
 from pki_as_code.plan.authorities import committed_key, key_path
 from pki_as_code.plan.observation import Observation, PlanFrame
 from pki_as_code.plan.planner import make_plan
 from pki_as_code.plan.validate import Desired, resolve_all, validate_manifests
-from pki_as_code.stores.interface import CertificateFilter, Store
+from pki_as_code.stores.interface import Store
 from pki_as_code.workspace.judging import (
     about,
     check_findings,
@@ -37,6 +33,7 @@ from pki_as_code.workspace.judging import (
     load_certificates,
     without_faulty,
 )
+from pki_as_code.workspace.targets import targets_of
 
 DEFAULT_STORE = "git:pki-issued"
 
@@ -107,7 +104,7 @@ class Workspace:
             live=live,
             reservations=tuple(self.store.open_reservations()),
             revocation_targets={
-                object_id: self._targets(loaded)
+                object_id: targets_of(loaded, self.repository, self.store)
                 for object_id, loaded in manifests.of(Revocation).items()
             },
             authorities=self.store.authorities(),
@@ -115,52 +112,6 @@ class Workspace:
 
     def authority_certificates(self) -> Mapping[str, x509.Certificate]:
         return load_certificates(self.store.authorities())
-
-    def _targets(self, loaded: Loaded[Revocation]) -> tuple[CertificateRecord, ...]:
-        """
-        Return the certificates a Revocation names.
-
-        A team's Revocation reaches its own namespace only; one of the administrators any. A
-        Revocation by name has had its effect once it revoked something: what is issued under the
-        same name later is another certificate.
-        """
-        spec, namespace = loaded.manifest.spec, loaded.object_id.namespace
-        if spec.certificate is not None:
-            found = self._by_name(spec.certificate, namespace)
-            done = [r for r in found if _asked_by(r, loaded.object_id)]
-            if done:
-                return tuple(done)
-            current = self.store.observe([r.object_id for r in found[:1]])
-            return tuple(o.current for o in current.values() if o.current is not None)
-        if spec.serial is not None:
-            prefix = serial_number_hex(parse_serial_number(spec.serial))
-            wanted = CertificateFilter(
-                issuer=spec.issuer,
-                serial_prefix=prefix,
-                namespace=namespace or None,
-                kinds=_kinds_of(namespace),
-            )
-            return tuple(
-                r for r in self.store.find(wanted) if serial_number_hex(r.serial_number) == prefix
-            )
-        wanted = CertificateFilter(public_key_sha256=spec.spki_sha256, namespace=namespace or None)
-        return tuple(self.store.find(wanted))
-
-    def _by_name(self, text: str, namespace: str) -> list[CertificateRecord]:
-        owner, _, name = text.rpartition("/")
-        if namespace and owner not in {"", namespace}:
-            return []
-        wanted = CertificateFilter(namespace=namespace or owner or "default", name=name)
-        return list(self.store.find(wanted))
-
-
-def _kinds_of(namespace: str) -> tuple[str, ...]:
-    """Only administrators can revoke an authority."""
-    return (CERTIFICATE,) if namespace else (CERTIFICATE, AUTHORITY)
-
-
-def _asked_by(record: CertificateRecord, object_id: ObjectId) -> bool:
-    return record.revocation is not None and record.revocation.requested_by == object_id
 
 
 def committed_keys(repository: GitRepository, commit: str, manifests: ManifestSet) -> list[Finding]:

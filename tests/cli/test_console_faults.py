@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -91,12 +93,17 @@ def at_a_terminal(pki: Repository, answer: bytes, *arguments: str) -> tuple[int,
     """Run a command at a terminal of its own, and answer its question."""
     child, parent = pty.fork()
     if child == 0:
+        # Whoever runs the tests in the background has it ignored, which children inherit.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.chdir(pki.root)
         command = [sys.executable, "-m", "pki_as_code", *arguments]
         os.execve(sys.executable, command, environment())  # noqa: S606
     text = b""
     answered = False
     while True:
+        if not select.select([parent], [], [], 60)[0]:
+            os.kill(child, signal.SIGKILL)
+            pytest.fail(f"no answer at the terminal after {text!r}")
         try:
             piece = os.read(parent, 4096)
         except OSError:  # how a terminal ends

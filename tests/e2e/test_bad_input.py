@@ -272,7 +272,13 @@ def test_removing_a_valid_certificate_is_refused_with_the_ways_out(repository, c
 
 @pytest.mark.parametrize(
     "arguments",
-    [["frobnicate"], ["plan", "--nonsense"], ["sign_cert", "--expires"], ["list_certs", "--output", "xml"], []],
+    [
+        ["frobnicate"],
+        ["plan", "--nonsense"],
+        ["sign_cert", "--expires"],
+        ["list_certs", "--output", "xml"],
+        [],
+    ],
 )
 def test_wrong_usage_is_64(repository, arguments):
     assert repository.run(*arguments, expect=64).err

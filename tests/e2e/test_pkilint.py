@@ -21,19 +21,10 @@ KEYS = {
 
 def errors_of(certificate: Path) -> list[dict]:
     """Return pkilint's findings of severity error and above."""
+    program = Path(sys.executable).parent / "lint_pkix_cert"
+    options = ["lint", "-s", "ERROR", "-f", "JSON"]
     done = subprocess.run(
-        [
-            Path(sys.executable).parent / "lint_pkix_cert",
-            "lint",
-            "-s",
-            "ERROR",
-            "-f",
-            "JSON",
-            str(certificate),
-        ],  # fmt: skip
-        capture_output=True,
-        text=True,
-        check=False,
+        [program, *options, str(certificate)], capture_output=True, text=True, check=False
     )
     assert done.stdout, done.stderr
     return json.loads(done.stdout)["results"]

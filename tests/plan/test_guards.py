@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pki_as_code.errors import UnsafePlanError
+from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import ManifestSet
 from pki_as_code.model import ObjectId, Plan
 from pki_as_code.plan.guards import CLASSES, guard_plan
@@ -100,3 +102,116 @@ def test_nothing_lifts_a_refusal():
     [finding] = no.value.findings
     assert (no.value.code, finding.code) == ("plan.refused", "plan.refused")
     assert "deletionPolicy" in finding.help
+
+
+def test_renewals_are_limited_too():
+    manifests = load(BASE, certificate("web", subjectAltNames=["www.example.com"]))
+    current = record(web())
+    planned = plan(manifests, observe(manifests, current), now=current.not_after)
+    guard_plan(planned, guarded(maxIssues=1), {})
+    with pytest.raises(UnsafePlanError, match="would renew 1 certificates"):
+        guard_plan(planned, guarded(maxIssues=0), {})
+    guard_plan(planned, guarded(maxIssues=0), {"renew": 1})
+
+
+@pytest.mark.parametrize(("live", "safe"), [(9, True), (10, False), (14, False), (15, True)])
+def test_a_share_of_what_is_live_is_limited_where_there_are_more_than_a_few(live, safe):
+    """Three of nine are a handful, three of ten are thirty percent."""
+    planned = replace(revoking(3), live=live)
+    if safe:
+        guard_plan(planned, guarded(), {})
+        return
+    with pytest.raises(UnsafePlanError, match="the limit is 20%"):
+        guard_plan(planned, guarded(), {})
+    guard_plan(planned, guarded(), {"revoke": 3})
+    guard_plan(planned, guarded(maxRevocationsPercent=100), {})
+
+
+def test_a_repository_that_lost_all_its_certificates_is_refused():
+    """However the manifests went: a misspelt directory looks just like that."""
+    manifests = load(BASE)
+    planned = plan(manifests, observe(manifests, record(web(), deletion_policy="Retain")))
+    with pytest.raises(UnsafePlanError, match="no certificate is asked for any more") as no:
+        guard_plan(planned, manifests, {})
+    assert "empty=1" in no.value.help
+    guard_plan(planned, manifests, {"empty": 1})
+    other = certificate("other", key="P-256/2", subjectAltNames=["a.example.com"])
+    guard_plan(planned, load(BASE, other), {})
+
+
+# --- Shares, and everything gone -----------------------------------------------------------------
+
+
+def fleet(live: int, revoked: int) -> tuple[Plan, ManifestSet]:
+    """Return a plan that revokes some of the live certificates, with no other limit in reach."""
+    guards = {"maxRevocations": 1000, "maxRevocationsPercent": 20}
+    parts: dict[str, bytes] = {**BASE, **project(guards=guards)}
+    parts |= revocation("inc", spkiSha256="ab" * 32)
+    records = []
+    for number in range(live):
+        wanted = certificate(f"c{number}", subjectAltNames=[f"c{number}.example.com"])
+        parts |= wanted
+        records.append(record(request(BASE, wanted, path=f"c{number}"), 100 + number))
+    manifests = load(parts)
+    targets = {ObjectId("Revocation", "", "inc"): tuple(records[:revoked])}
+    return plan(manifests, observe(manifests, *records, revocation_targets=targets)), manifests
+
+
+def test_a_plan_knows_how_many_certificates_are_live():
+    assert fleet(3, 1)[0].live == 3
+    assert plan(load(BASE)).live == 0, "authorities are none of them"
+
+
+@pytest.mark.parametrize(("live", "most"), [(10, 2), (14, 2), (15, 3), (20, 4)])
+def test_a_share_of_the_revocations_is_the_limit_from_10_certificates_up(live, most):
+    guard_plan(*fleet(live, most), {})
+    planned, manifests = fleet(live, most + 1)
+    with pytest.raises(UnsafePlanError, match=f"{most + 1} of {live} certificates") as no:
+        guard_plan(planned, manifests, {})
+    assert [finding.code for finding in no.value.findings] == ["plan.too_many"]
+    assert f"--allow-unsafe revoke={most + 1}" in no.value.help
+    guard_plan(planned, manifests, {"revoke": most + 1})
+    for allowed in ({"revoke": most}, {"empty": 100, "replay": 1}):
+        with pytest.raises(UnsafePlanError):
+            guard_plan(planned, manifests, allowed)
+
+
+def test_a_share_says_nothing_of_a_handful():
+    guard_plan(*fleet(9, 9), {})
+
+
+def emptied(policy: str, *parts: Any) -> tuple[Plan, ManifestSet]:
+    records = [
+        record(request(BASE, certificate(n, subjectAltNames=[f"{n}.example"]), path=n), 100 + i,
+               deletion_policy=policy)
+        for i, n in enumerate(("a", "b"))
+    ]  # fmt: skip
+    manifests = load(BASE, *parts)
+    return plan(manifests, observe(manifests, *records)), manifests
+
+
+@pytest.mark.parametrize("policy", ["Revoke", "Retain"])
+def test_that_nothing_is_asked_for_any_more_is_refused_until_it_is_meant(policy):
+    planned, manifests = emptied(policy)
+    assert (len(manifests.of(Certificate)), planned.live) == (0, 2)
+    for allowed in ({}, {"empty": 1}, {"revoke": 100}):
+        with pytest.raises(UnsafePlanError) as no:
+            guard_plan(planned, manifests, allowed)
+        assert [finding.code for finding in no.value.findings] == ["plan.emptied"]
+        assert "--allow-unsafe empty=2" in no.value.help
+    guard_plan(planned, manifests, {"empty": 2})
+
+
+def test_one_certificate_that_is_left_shows_that_the_directory_is_there():
+    left = certificate("c", subjectAltNames=["c.example.com"])
+    guard_plan(*emptied("Retain", left), {})
+
+
+def test_a_store_without_certificates_is_not_emptied():
+    guard_plan(plan(load(BASE)), load(BASE), {})
+
+
+def test_every_class_can_be_named():
+    assert CLASSES == (
+        "revoke", "issue", "replace", "renew", "adopt", "empty", "replay", "new-store",
+    )  # fmt: skip

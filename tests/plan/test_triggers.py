@@ -152,6 +152,49 @@ def test_a_default_that_is_written_out_changes_nothing():
     assert told(plan_again(subject="CN=www.example.com", subjectAltNames=[])) == []
 
 
+def test_a_default_that_is_written_out_does_not_bring_in_what_else_was_changed():
+    """Else a word too many in a manifest would re-sign it at the next edit of a profile."""
+    edited = profile("webserver", validity={"default": "30d"})
+    assert told(plan_again(edited, profile="webserver")) == []
+    published = project(baseUrl="http://pki.example.com", defaults={"issuer": "issuing"})
+    assert told(plan_again(published, issuer="issuing", validity="90d")) == []
+    usage = {"keyUsage": {"critical": True, "value": ["digitalSignature", "keyAgreement"]}}
+    assert told(plan_again(published, extensions=usage)) == []
+
+
+def test_a_change_that_has_an_effect_takes_up_what_else_was_changed():
+    edited = profile("webserver", validity={"default": "30d"})
+    planned = plan_again(edited, subjectAltNames=["www.example.com", "www.example.net"])
+    assert told(planned) == ["replace web: RequestChanged"]
+    assert planned.changes[0].request.validity_seconds == 30 * 86400
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"profile": "client"}, {}),
+        ({}, {"profile": "client"}),
+        ({"validity": "30d"}, {}),
+        ({"validity": "30d"}, {"validity": "31d"}),
+        ({"notAfter": "2027-01-31T00:00:00Z"}, {}),
+        ({"algorithm": "SHA-512"}, {}),
+        ({}, {"subject": "C=AT,CN=www.example.com"}),
+        ({"subject": "C=AT"}, {}),
+        (
+            {"subject": "CN=a.example.com"},
+            {"subject": "CN=a.example.com", "commonNameInSan": False},
+        ),
+        ({"extensions": {"tlsFeature": {"value": ["status_request"]}}}, {}),
+        ({}, {"extensions": {"keyUsage": {"value": ["digitalSignature"]}}}),
+        ({}, {"subjectAltNames": ["email:a@example.com"]}),
+    ],
+)
+def test_every_field_with_an_effect_is_noticed(before, after):
+    assert told(plan_again(issued=tuple(before.items()), **after)) == [
+        "replace web: RequestChanged"
+    ]
+
+
 def test_an_edited_profile_changes_nothing_until_renewal():
     edited = profile("webserver", validity={"default": "30d"})
     planned = plan_again(edited)

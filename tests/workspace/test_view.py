@@ -57,6 +57,56 @@ def test_it_does_not_revoke_what_is_issued_later_under_the_name(site):
     assert site.record("web").revocation is None
 
 
+def test_it_does_not_either_when_another_revocation_was_faster(site):
+    issue(site, "web")
+    number = site.record("web").serial_number
+    site.add(revocation("a", serial=f"{number:040X}", issuer="issuing", reason="keyCompromise"))
+    revoke(site, "b", certificate="web", reason="superseded")
+    site.run()
+    site.certificate("web", key="P-256/9")
+    site.commit()
+    assert told(site.run()) == ["replace web"]
+    assert site.run() == []
+    assert site.record("web").revocation is None
+
+
+def test_it_means_the_certificate_that_was_current_when_it_came(site):
+    """Also where the new one was issued before anybody carried the revocation out."""
+    issue(site, "web")
+    old = site.record("web").serial_number
+    site.certificate("web", key="P-256/9")
+    revoke(site, "inc", certificate="web", reason="keyCompromise")
+    site.run(only=[certificate_id("web")])
+    assert told(site.run()) == ["revoke inc"]
+    assert [record.serial_number for record in site.records(revoked=True)] == [old]
+    assert site.run() == []
+
+
+def test_a_key_is_replaced_and_the_old_one_revoked_in_one_commit(site):
+    issue(site, "web")
+    old = site.record("web").serial_number
+    site.certificate("web", key="P-256/9")
+    revoke(site, "inc", certificate="web", reason="keyCompromise")
+    assert told(site.run()) == ["revoke inc", "replace web"]
+    assert [record.serial_number for record in site.records(revoked=True)] == [old]
+    assert site.run() == []
+
+
+def test_a_revocation_that_is_changed_is_a_new_wish(site):
+    issue(site, "web")
+    revoke(site, "inc", certificate="web", reason="certificateHold")
+    site.run()
+    revoke(site, "inc", certificate="web", reason="certificateHold", release=True)
+    site.run()
+    site.certificate("web", key="P-256/9")
+    site.commit()
+    site.run()
+    assert site.run() == []
+    revoke(site, "inc", certificate="web", reason="superseded")
+    assert told(site.run()) == ["revoke inc"]
+    assert site.record("web").revocation.reason == "superseded"
+
+
 def test_a_revocation_by_serial_number_reaches_just_that_certificate(site):
     issue(site, "web", "other")
     number = site.record("web").serial_number
