@@ -22,6 +22,9 @@ from pki_as_code.gitrepo import (
     last_changes,
     uncommitted_paths,
 )
+from tests.apply.site import directory, memory_directory
+
+__all__ = ["directory", "memory_directory"]
 
 ROLES = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")
 
@@ -63,14 +66,14 @@ class Work:
 
 
 @pytest.fixture
-def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Work:
+def work(directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Work:
     configuration = tmp_path / "gitconfig"
     configuration.write_text("[user]\nname = Alice\nemail = alice@example.com\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(configuration))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     for name in ROLES:
         monkeypatch.delenv(name, raising=False)
-    root = tmp_path / "work"
+    root = directory / "work"
     root.mkdir()
     return Work(root)
 
