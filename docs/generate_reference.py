@@ -26,7 +26,7 @@ _BLOCK = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
 
 def all_commands() -> dict[str, tuple[click.Context, click.Command]]:
     """Return every command that does something, by its words: `store verify`."""
-    context = click.Context(root, info_name="pkictl", auto_envvar_prefix="PKI")
+    context = click.Context(root, info_name="pkictl", **root.context_settings)
     found: dict[str, tuple[click.Context, click.Command]] = {}
     for name in COMMANDS:
         command = root.get_command(context, name)

@@ -286,6 +286,8 @@ def test_a_run_that_is_stopped_repeats_at_most_what_it_had_not_recorded_and_lose
         env=environment(**credentials(mail_server)),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        # Whoever runs the tests in the background has it ignored, which children inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 30
     while len(mail_server.mails()) < 3 and time.monotonic() < deadline:
