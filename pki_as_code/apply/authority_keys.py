@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki_as_code.apply.issuers import check_outside_git
 from pki_as_code.errors import KeyBackendError
-from pki_as_code.issuance import open_issuer, public_key_der
+from pki_as_code.issuance import encode_public_key, open_issuer, public_key_der
 from pki_as_code.keys import check_new_key, import_key, key_exists, open_key
 from pki_as_code.keys.interface import Secrets
 from pki_as_code.plan.authorities import Authority
@@ -40,10 +39,7 @@ def check_key_fits(
     private_key: CertificateIssuerPrivateKeyTypes, certificate: x509.Certificate, where: str
 ) -> None:
     """Raise `KeyBackendError` (`key.mismatch`) unless the key is the one in the certificate."""
-    certified = certificate.public_key().public_bytes(
-        Encoding.DER, PublicFormat.SubjectPublicKeyInfo
-    )
-    if public_key_der(private_key) != certified:
+    if public_key_der(private_key) != encode_public_key(certificate.public_key()):
         raise KeyBackendError(
             f"the private key {where!r} is not the one in the certificate",
             help="give the certificate that belongs to the key",

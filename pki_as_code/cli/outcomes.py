@@ -11,7 +11,6 @@ from pki_as_code.errors import EXIT_FAILED, EXIT_PARTIAL
 from pki_as_code.escape import safe
 from pki_as_code.model import AUTHORITY, Action, AdoptCertificate, RevokeCertificate
 from pki_as_code.pkix.serial_numbers import format_serial_number
-from pki_as_code.workspace import Workspace
 
 
 def show_outcomes(console: Console, outcomes: Iterable[Outcome]) -> tuple[list[Outcome], int]:
@@ -55,12 +54,3 @@ def raise_first(outcomes: Iterable[Outcome]) -> None:
     for outcome in outcomes:
         if outcome.error is not None:
             raise outcome.error
-
-
-def issued_der(workspace: Workspace, outcomes: Iterable[Outcome]) -> bytes | None:
-    """Return the certificate the last outcome issued, as the store has it."""
-    for outcome in reversed(list(outcomes)):
-        if outcome.issued is not None:
-            issued = outcome.issued
-            return workspace.store.certificate_der(issued.issuer, issued.serial_number)
-    return None

@@ -35,8 +35,6 @@ from pki_as_code.workspace.judging import (
 )
 from pki_as_code.workspace.targets import targets_of
 
-DEFAULT_STORE = "git:pki-issued"
-
 
 @dataclass(frozen=True)
 class Workspace:
