@@ -33,7 +33,8 @@ def next_serial_numbers(*numbers: int) -> Iterator[None]:
     """Have the next certificates get these serial numbers, in order."""
     waiting = list(numbers)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pki_as_code.issuance.random_serial_number", lambda: waiting.pop(0))
+        module = "pki_as_code.issuance.certificates"
+        patch.setattr(f"{module}.random_serial_number", lambda: waiting.pop(0))
         yield
     assert waiting == []
 

@@ -1,5 +1,5 @@
 """
-The only module that signs.
+Certificates: prepared, reserved by the caller, then signed.
 
     prepare_certificate   request -> TBSCertificate, linted -> PreparedCertificate
     (the caller reserves it in the store: durable before the key is touched)
@@ -11,16 +11,14 @@ not get to record comes back through `prepare_reserved`, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from pki_as_code.errors import InvalidValueError, IssuanceError, KeyBackendError
+from pki_as_code.errors import InvalidValueError, IssuanceError
+from pki_as_code.issuance.issuer import Issuer, public_key_der
 from pki_as_code.model import (
     AUTHORITY,
     CertificateRequest,
@@ -35,25 +33,8 @@ from pki_as_code.pkix.drafts import certificate_findings, is_draft_of, make_draf
 from pki_as_code.pkix.raw_certificate import read_tbs_certificate
 from pki_as_code.pkix.serial_numbers import format_serial_number, random_serial_number
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
-
 _MADE_HERE = object()
 """Passed to `PreparedCertificate` by this module only."""
-
-
-@dataclass(frozen=True)
-class Issuer:
-    """An authority ready to sign: its key, which fits its certificate, and the chain above it."""
-
-    name: str
-    key: CertificateIssuerPrivateKeyTypes = field(repr=False)
-    chain: tuple[x509.Certificate, ...]
-    """Its own certificate first, its root last; empty while a root has no certificate yet."""
-
-    @property
-    def certificate(self) -> x509.Certificate | None:
-        return self.chain[0] if self.chain else None
 
 
 class PreparedCertificate:
@@ -92,31 +73,6 @@ class Origin:
     commit: str
     path: str
     deletion_policy: str
-
-
-def open_issuer(
-    name: str,
-    key: CertificateIssuerPrivateKeyTypes,
-    chain: Sequence[x509.Certificate],
-) -> Issuer:
-    """
-    Return the authority ready to sign.
-
-    Raises:
-        KeyBackendError: the key is not the one in the authority's certificate.
-    """
-    if chain and public_key_der(key) != encode_public_key(chain[0].public_key()):
-        raise KeyBackendError(
-            f"the private key of authority {name} is not the one in its certificate",
-            help="put the right key back, or correct key.uri",
-            code="key.mismatch",
-        )
-    return Issuer(name, key, tuple(chain))
-
-
-def public_key_der(key: CertificateIssuerPrivateKeyTypes) -> bytes:
-    """Return the SubjectPublicKeyInfo that belongs to a private key."""
-    return encode_public_key(key.public_key())
 
 
 def prepare_certificate(
@@ -282,9 +238,3 @@ def _check_lint(path: str, draft: x509.Certificate, issuer: Issuer) -> None:
 
 def _algorithm(request: CertificateRequest, issuer: Issuer) -> SignatureAlgorithm:
     return signature_algorithm(issuer.key.public_key(), request.hash_algorithm)
-
-
-def encode_public_key(public_key: object) -> bytes:
-    """Return the SubjectPublicKeyInfo of a public key."""
-    der: bytes = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[attr-defined]
-    return der
