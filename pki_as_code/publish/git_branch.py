@@ -39,6 +39,7 @@ _REMOTE: Final = "origin"
 _REGULAR: Final = "100644"
 _LOCK: Final = "publish.lock"
 _SHA1_DIGITS: Final = 40
+_LARGE_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +212,7 @@ class _GitSession:
         """Write a commit, push it, and move the branch here to it."""
         branch, repository = self._branch, self._branch.repository
         files: dict[str, bytes | Path | None] = dict.fromkeys(removed)
-        files |= {path: self._staging.place / path for path in changed}
+        files |= {path: self._content(path) for path in changed}
         files[MARKER] = MARKER_CONTENT
         with _failing_as_publishing():
             commit = write_commit(
@@ -226,6 +227,11 @@ class _GitSession:
             repository.fsync_objects(commit, self._tip)
             self._push(commit)
             self._move(commit)
+
+    def _content(self, path: str) -> bytes | Path:
+        """Return a staged file; a large one as a path, for which git is started each time."""
+        place = self._staging.place / path
+        return place if place.stat().st_size > _LARGE_BYTES else self.staged(path)
 
     def _move(self, commit: str) -> None:
         """Move the branch here to a commit."""
