@@ -47,6 +47,9 @@ from pki_as_code.publish.layout import (
 LOCK_PATIENCE_SECONDS: Final = 60.0
 _PAUSE_SECONDS: Final = 0.1
 _STAGING: Final = ".pkictl-staging-"
+_UNFINISHED_MARKER: Final = f".{MARKER}."
+"""What `write_file_atomically` leaves of the marker when it is killed."""
+
 _NOT_OURS: Final = frozenset({"lost+found"})
 """What a file system puts in an empty directory by itself."""
 
@@ -267,7 +270,7 @@ def _lock(place: Path, directory: AnchoredDirectory) -> int:
         others = [
             name
             for name in directory.names()
-            if name not in _NOT_OURS and not name.startswith((_STAGING, f".{MARKER}"))
+            if name not in _NOT_OURS and not name.startswith((_STAGING, _UNFINISHED_MARKER))
         ]
         if others:
             raise _foreign(place)
@@ -308,12 +311,10 @@ def wait_for_lock(descriptor: int, description: str) -> None:
 def _remove_staging(home: AnchoredDirectory) -> None:
     """Remove what a run that died left; the lock is ours, so nobody works in it."""
     for name in home.names():
-        if not name.startswith(_STAGING):
-            continue
         path = home.place / name
-        if path.is_symlink():
+        if name.startswith(_UNFINISHED_MARKER) or (name.startswith(_STAGING) and path.is_symlink()):
             path.unlink(missing_ok=True)
-        else:
+        elif name.startswith(_STAGING):
             shutil.rmtree(path, ignore_errors=True)
 
 

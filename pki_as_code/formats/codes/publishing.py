@@ -46,8 +46,8 @@ CODES = explanations(
         "failed": "The tree could not be published.",
         "foreign_content": (
             "The destination has content that was not published by this program.",
-            "Publishing replaces and removes files; those of others must not be among them. Through "
-            "a link, they could be anywhere.",
+            "Publishing replaces and removes files; those of others must not be among them. "
+            "Through a link, they could be anywhere.",
             "Name an empty directory, or a path, branch or prefix where nothing is yet.",
         ),
         "foreign_crl": "What is published as a CRL is not one of that authority.",
