@@ -15,8 +15,8 @@ import re
 from collections.abc import Set
 from typing import Final
 
-from pki_as_code.errors import PublishError
 from pki_as_code.escape import quoted
+from pki_as_code.model import Finding
 
 MARKER: Final = ".pkictl-published"
 MARKER_CONTENT: Final = b"pki-as-code 1\n"
@@ -37,16 +37,16 @@ _PART: Final = re.compile(r"[A-Za-z0-9_+%=~-][A-Za-z0-9_+%=~.-]{0,254}", re.ASCI
 _LONGEST: Final = 1000
 
 
-def check_path(path: str) -> None:
-    """Raise `PublishError` (`publish.bad_path`) unless a file may be published under `path`."""
+def problem_of_path(path: str) -> Finding | None:
+    """Return why no file may be published under `path`, None when one may."""
     parts = path.split("/")
     inside = parts[0] in _DIRECTORIES and len(parts) > 1 and all(map(_PART.fullmatch, parts))
     if path in _FILES or (inside and len(path) <= _LONGEST):
-        return
-    raise PublishError(
+        return None
+    return Finding(
+        "publish.bad_path",
         f"nothing can be published under {quoted(path)}",
         help="names in the published tree have letters, digits, `-`, `_` and dots",
-        code="publish.bad_path",
     )
 
 

@@ -34,7 +34,7 @@ from pki_as_code.publish.interface import (
     Section,
     Session,
 )
-from pki_as_code.publish.layout import INDEX_JSON, check_path, in_order
+from pki_as_code.publish.layout import INDEX_JSON, in_order, problem_of_path
 from pki_as_code.publish.page import index_files
 from pki_as_code.publish.sections import SECTIONS
 from pki_as_code.stores.codec import digest as line_digest
@@ -139,9 +139,9 @@ class _Draft:
             case Kept(path):
                 self._keep(path)
             case PublishedFile(path):
-                check_path(path)
-                if path in self.digests:
-                    self.findings.append(_taken(path))
+                problem = problem_of_path(path) or (_taken(path) if path in self.digests else None)
+                if problem is not None:
+                    self.findings.append(problem)
                 else:
                     self._take_file(item)
 

@@ -54,6 +54,7 @@ CODES = explanations(
         "git_failed": "git could not read or write the published branch.",
         "no_boto3": "Publishing to a bucket needs an extra.",
         "not_as_written": "A file was written, and something else was read back.",
+        "ocsp_not_fresh": "An OCSP response is of the future, or has ended.",
         "other_ledger": "What is published was made from another store.",
         "path_taken": "Two files would have to be published under one path.",
         "push_failed": "The published branch could not be pushed.",
