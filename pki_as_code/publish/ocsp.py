@@ -1,8 +1,8 @@
 """
 OCSP responses that are signed ahead, as files: the section, and its checks.
 
-Whoever has the key of a responder makes the responses; this room has none. What is published already
-and says the same stays until half of its time is over, so that publishing again changes nothing.
+Whoever has the key of a responder makes the responses; this room has none. What is published
+already and says the same stays until half of its time is over: publishing again changes nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pki_as_code.pkix.algorithms import parse_hash_name, signature_algorithm
 from pki_as_code.publish.interface import Item, Kept, Material, PublishedFile, Section
 
 Responses = Callable[[], Iterable[tuple[str, bytes]]]
-"""Makes (path, response in DER): `ocsp/<authority>/<base64 of the request>` (RFC 5019 section 5)."""
+"""Makes (path, response in DER); the path is `ocsp/<authority>/<base64 of the request>`."""
 
 _SLASHES: Final = re.compile("/{2,}")
 
@@ -101,7 +101,7 @@ def _statement(response: ocsp.OCSPResponse) -> tuple[object, ...]:
 
 
 def _is_signed_for(response: ocsp.OCSPResponse, issuer: x509.Certificate, now: datetime) -> bool:
-    """Tell whether the authority signed, or a responder that it named (RFC 6960 section 4.2.2.2)."""
+    """Tell whether the authority signed, or a responder of it (RFC 6960 section 4.2.2.2)."""
     return any(
         _verifies(response, signer) for signer in (issuer, *_responders(response, issuer, now))
     )

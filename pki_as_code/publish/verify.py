@@ -134,8 +134,9 @@ def _lost_entries(facts: CrlFacts, before: CrlFacts, revoked: Revoked) -> list[i
     """
     Return the serial numbers that left, and may not have.
 
-    One may leave when its certificate ended before the published CRL, which had it once more
-    (RFC 5280 section 3.3), or when it was on hold and the store no longer has it as revoked.
+    One may leave when its certificate has ended by the new CRL, or when it was on hold and the store
+    no longer has it as revoked. Whether a CRL listed it once more after the end (RFC 5280 section
+    3.3) was judged when this one was signed: that CRL need not have been published here.
     """
     there = {entry.serial_number for entry in facts.crl}
     left = {
@@ -147,7 +148,7 @@ def _lost_entries(facts: CrlFacts, before: CrlFacts, revoked: Revoked) -> list[i
         return []
     for serial_number, _, not_after in revoked():
         if serial_number in left:
-            left[serial_number] = not_after < before.this_update
+            left[serial_number] = not_after < facts.this_update
     return sorted(serial_number for serial_number, allowed in left.items() if not allowed)
 
 

@@ -78,7 +78,7 @@ def killed_at_every_step(root: Path, place: Path) -> Iterator[dict[str, bytes]]:
 
 @pytest.fixture
 def trees(site, tmp_path) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """The tree before (in both kinds of places) and after, with files that are new, changed and gone."""
+    """The tree before, in both kinds of places, and after: with files new, changed and gone."""
     site.publish("public")
     site.issue("old", 0x2002)
     (tmp_path / "plain").mkdir()

@@ -16,6 +16,7 @@ from pki_as_code.publish.ocsp import ocsp_files
 from tests.publish.conftest import files_below
 from tests.stores.material import NOW, certificate, key, name_of
 
+MALLORY = certificate("mallory", 0x6001, "mallory")
 PATH = "ocsp/root/MFMwUTBP/Y%2B+a=="
 
 
@@ -40,7 +41,7 @@ def response(
     certificate_id = certificate("web", 0x2001), certificate("root", 0x1001)
     builder = ocsp.OCSPResponseBuilder().add_response(
         *certificate_id,
-        hashes.SHA1(),
+        hashes.SHA256(),
         ocsp.OCSPCertStatus.REVOKED if revoked else ocsp.OCSPCertStatus.GOOD,
         now,
         now + timedelta(days=4),
@@ -79,7 +80,7 @@ def test_a_response_by_a_responder_that_the_authority_named_is_published(site):
     [
         (b"garbage", "publish.unreadable"),
         (b"\x30\x03\x0a\x01\x06", "publish.unreadable"),  # unauthorized
-        (response(signer="mallory"), "publish.bad_signature"),
+        (response(signer="mallory", delegate=MALLORY), "publish.bad_signature"),
         (response(signer="responder", delegate=responder("mallory")), "publish.bad_signature"),
         (response(signer="responder", delegate=responder(usage="SERVER_AUTH")),
          "publish.bad_signature"),

@@ -10,13 +10,24 @@ from pki_as_code.formats.codes import (
     notices,
     planning,
     publishing,
+    revocation_lists,
     running,
 )
 from pki_as_code.formats.codes.base import Explanation
 
 __all__ = ["CODES", "Explanation"]
 
-_GROUPS = (keys, lints, manifests, names, notices, planning, publishing, running)
+_GROUPS = (
+    keys,
+    lints,
+    manifests,
+    names,
+    notices,
+    planning,
+    publishing,
+    revocation_lists,
+    running,
+)
 
 CODES: dict[str, Explanation] = {
     code: explanation for group in _GROUPS for code, explanation in group.CODES.items()
