@@ -15,12 +15,13 @@ from cryptography import x509
 
 from pki_as_code.errors import PublishError
 from pki_as_code.model import CERTIFICATE, CertificateRecord, Finding, Severity
+from pki_as_code.pkix.pem import encode_pem
 from pki_as_code.pkix.variables import crl_path, issuer_path
 from pki_as_code.plan.hierarchy import find_signer
 from pki_as_code.publish.interface import Item, Kept, Material, PublishedFile, Section
 from pki_as_code.publish.layout import MAX_FILE_BYTES
 from pki_as_code.publish.verify import check_chain, check_crl
-from pki_as_code.stores.published_files import format_pem, path_of
+from pki_as_code.stores.published_files import path_of
 
 _BATCH: Final = 500
 """Objects asked for at once."""
@@ -135,6 +136,10 @@ def _kept_crls(
                 severity=Severity.WARNING,
                 help="run `pkictl reconcile`; remove the file when no certificate names it",
             )
+
+
+def format_pem(certificate_der: bytes) -> bytes:
+    return encode_pem("CERTIFICATE", certificate_der)
 
 
 SECTIONS: Final[Mapping[str, Section]] = {

@@ -20,8 +20,10 @@ from urllib.request import urlopen
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
-from tests.e2e.conftest import environment, make_csr, openssl
+from tests.e2e.conftest import environment, openssl
 from tests.e2e.in_process import in_process
 
 ROUNDS = int(os.environ.get("PKI_TEST_CRASH_ROUNDS", "20"))
@@ -77,28 +79,65 @@ def sign(repository, csr: bytes, *names: str) -> None:
     in_process(repository.root).run("reconcile")
 
 
-def test_what_is_published_verifies_with_openssl(repository, public, web, csr, tmp_path):
-    sign(repository, csr, "web")
+def test_openssl_takes_what_is_published_and_refuses_what_was_revoked(
+    repository, public, web, csr, tmp_path
+):
+    sign(repository, csr, "web", "api")
+    quick = in_process(repository.root)
+    quick.run("publish", "--out", str(public))
+    quick.run("revoke_cert", "api", "--reason", "keyCompromise")
     done = repository.run("publish", "--out", str(public))
-    assert "+ certificates/default/web.pem" in done.out
+    assert "+ crl/issuing.crl" in done.out
+    assert "certificates" not in done.out
     found = web.whole()
+    crls = b""
+    for name in ("root", "issuing"):
+        der = found[f"crl/{name}.crl"]
+        crls += x509.load_der_x509_crl(der).public_bytes(Encoding.PEM)
+    (tmp_path / "crls.pem").write_bytes(crls)
     (tmp_path / "root.pem").write_bytes(found["ca/root.pem"])
     (tmp_path / "chain.pem").write_bytes(found["ca/issuing.chain.pem"])
-    (tmp_path / "web.pem").write_bytes(found["certificates/default/web.pem"])
-    openssl(
-        "verify", "-CAfile", str(tmp_path / "root.pem"), "-untrusted", str(tmp_path / "chain.pem"),
-        str(tmp_path / "web.pem"),
-    )  # fmt: skip
-    issuing = x509.load_der_x509_certificate(found["ca/issuing.cer"])
-    web_certificate = x509.load_pem_x509_certificate(found["certificates/default/web.pem"])
-    web_certificate.verify_directly_issued_by(issuing)
+    said = {}
+    for name in ("web", "api"):
+        (tmp_path / f"{name}.pem").write_bytes(found[f"certificates/default/{name}.pem"])
+        said[name] = openssl(
+            "verify", "-crl_check_all", "-CAfile", str(tmp_path / "root.pem"), "-untrusted",
+            str(tmp_path / "chain.pem"), "-CRLfile", str(tmp_path / "crls.pem"),
+            str(tmp_path / f"{name}.pem"), expect=None,
+        )  # fmt: skip
+    assert said["web"].strip().endswith("web.pem: OK")
+    assert "certificate revoked" in said["api"]
     with pytest.raises(HTTPError):
-        web.get("private/root.pem")
+        web.get("keys/root.pem")
+
+
+def test_urls_in_a_certificate_are_paths_of_the_tree(repository, public, web, csr):
+    project = repository.root / "pki.yaml"
+    project.write_text(f"{project.read_text().rstrip()}\n  baseUrl: http://pki.example.com/x\n")
+    sign(repository, csr, "web")
+    in_process(repository.root).run("publish", "--out", str(public))
+    certificate = x509.load_pem_x509_certificate(web.get("certificates/default/web.pem"))
+    extensions = certificate.extensions
+    points = extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    access = extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    crl_url = points[0].full_name[0].value
+    issuer_url = next(
+        description.access_location.value
+        for description in access
+        if description.access_method == AuthorityInformationAccessOID.CA_ISSUERS
+    )
+    base = "http://pki.example.com/x/"
+    crl = x509.load_der_x509_crl(web.get(crl_url.removeprefix(base)))
+    assert crl.issuer == certificate.issuer
+    issuer = x509.load_der_x509_certificate(web.get(issuer_url.removeprefix(base)))
+    certificate.verify_directly_issued_by(issuer)
 
 
 def test_the_tree_has_no_key_and_publishing_needs_none(repository, public, csr):
     sign(repository, csr, "web")
-    for key in (repository.root / "private").glob("*"):
+    keys = list((repository.root / "keys").glob("*.pem"))
+    assert keys
+    for key in keys:
         key.unlink()
     repository.run("publish", "--out", str(public))
     assert not [p for p in public.rglob("*") if p.is_file() and b"PRIVATE" in p.read_bytes()]
@@ -109,7 +148,7 @@ def test_publishing_again_says_calmly_that_nothing_changed(repository, public):
     quick.run("publish", "--out", str(public))
     target = os.readlink(public)
     done = quick.run("publish", "--out", str(public))
-    assert done.out.startswith("Nothing changed: 9 files in ")
+    assert done.out.startswith("Nothing changed: 11 files in ")
     assert done.err == ""
     assert os.readlink(public) == target
 
@@ -168,17 +207,14 @@ def test_a_bucket_is_not_reached_for_offline(repository):
     quick.run("--offline", "publish", "--out", "s3://pages/x", expect=64)
 
 
-def test_a_name_that_leads_elsewhere_cannot_come_out_of_a_hostile_common_name(
-    repository, public, web, tmp_path
-):
-    hostile = "</td><script>alert(1)</script>\u202e"
-    in_process(repository.root).run("init_ca", hostile, "--name", "hostile", expect=None)
-    csr = make_csr(tmp_path / "x.csr", subject="/CN=<script>alert(2)<\\/script>")
-    repository.write("certificates/x.csr", csr)
-    in_process(repository.root).run("publish", "--out", str(public))
+def test_a_hostile_common_name_is_text_on_the_page(repository, public, web):
+    quick = in_process(repository.root)
+    hostile = "/CN=<script>alert(1)<b onclick='x'>"
+    quick.run("init_ca", "hostile", hostile, "--subject-format", "openssl", "--key-type", "ec")
+    quick.run("publish", "--out", str(public))
     page = web.get("index.html").decode()
+    assert "&lt;script&gt;alert(1)" in page
     assert "<script" not in page
-    assert "\u202e" not in page
 
 
 def test_kill_9_at_any_moment_leaves_a_whole_tree_to_fetch(repository, public, web, csr):

@@ -17,10 +17,9 @@ from pki_as_code.model import FULL_SCOPE, Severity
 from pki_as_code.pkix.variables import crl_path, issuer_path
 from pki_as_code.publish.interface import Material, PublishedFile
 from pki_as_code.publish.page import format_page
-from pki_as_code.publish.sections import SECTIONS
+from pki_as_code.publish.sections import SECTIONS, format_pem
 from pki_as_code.publish.verify import check_chain
 from pki_as_code.stores.entries import Retired
-from pki_as_code.stores.published_files import format_pem
 from tests.publish.conftest import files_below, make_crl, open_site
 from tests.stores.material import NOW, ROOT, certificate_id, issue, reservation
 
