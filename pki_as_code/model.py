@@ -22,6 +22,9 @@ JsonValue = Any
 
 CERTIFICATE = "Certificate"
 AUTHORITY = "CertificateAuthority"
+RESPONDER = "OcspResponder"
+"""Who signs OCSP responses for the authority of the same name; it has no manifest of its own."""
+
 DEFAULT_NAMESPACE = "default"
 
 
@@ -101,6 +104,12 @@ class ObjectId:
         if self.namespace in {"", DEFAULT_NAMESPACE}:
             return self.name
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def thing(self) -> str:
+        """What people call something of its kind: `authority`, `certificate`."""
+        named = {AUTHORITY: "authority", RESPONDER: "OCSP responder"}
+        return named.get(self.kind) or self.kind.lower()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.path}"

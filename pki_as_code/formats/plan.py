@@ -21,7 +21,6 @@ from pki_as_code.formats.terminal import (
 )
 from pki_as_code.formats.values import format_date, format_seconds
 from pki_as_code.model import (
-    AUTHORITY,
     AbandonReservation,
     Action,
     AdoptAuthority,
@@ -141,8 +140,7 @@ def _column_width(texts: Iterator[str]) -> int:
 
 
 def _thing(object_id: ObjectId) -> str:
-    kind = "authority" if object_id.kind == AUTHORITY else object_id.kind.lower()
-    return f"{safe(kind)} {safe(object_id.path)}"
+    return f"{safe(object_id.thing)} {safe(object_id.path)}"
 
 
 def _refusal_row(refusal: Refusal) -> _Row:

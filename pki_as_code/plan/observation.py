@@ -37,6 +37,10 @@ class Observation:
     authorities: Mapping[str, bytes] = field(default_factory=dict)
     """Certificates (DER) of the authorities that have one."""
 
+    lost_keys: Collection[ObjectId] = ()
+    """OCSP responders whose key is gone, or is not the one in their certificate. Only a run that
+    may use keys looks."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlanFrame:
