@@ -309,6 +309,36 @@ class Reservation:
     deletion_policy: str
 
 
+FULL_SCOPE = "full"
+USER_SCOPE = "user"
+CA_SCOPE = "ca"
+
+
+def shard_scope(serial_number: int, shards: int) -> str:
+    """Return the scope of the shard that a certificate belongs to, of that many."""
+    return f"shard-{serial_number % shards}"
+
+
+@dataclass(frozen=True, slots=True)
+class CrlRecord:
+    """The last CRL of an authority and scope."""
+
+    issuer: str
+    scope: str
+    """`full` (all that the authority revoked), `user`, `ca` (only such certificates), or
+    `shard-<n>`."""
+
+    number: int
+    this_update: datetime
+    next_update: datetime
+    digest: str
+    """Hex SHA-256 of the DER."""
+
+    entry_count: int
+    as_of: int
+    """Sequence number of the last entry of the ledger that it takes account of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An object whose last attempt failed; it is tried again after `retry_at`."""
