@@ -250,6 +250,19 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True)
+class SerialStatus:
+    """
+    What became of a serial number an authority used: issued, or given up, which counts as revoked.
+
+    One that is reserved, and not known to be signed, has no status.
+    """
+
+    serial_number: int
+    not_after: datetime
+    revocation: Revocation | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateRecord:
     """One issued certificate as the store's index knows it; its DER is fetched on its own."""
 

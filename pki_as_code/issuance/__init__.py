@@ -13,15 +13,20 @@ from pki_as_code.issuance.certificates import (
     sign_certificate,
 )
 from pki_as_code.issuance.issuer import Issuer, encode_public_key, open_issuer, public_key_der
+from pki_as_code.issuance.ocsp import Responder, SignedResponse, open_responder, sign_response
 
 __all__ = [
     "Issuer",
     "Origin",
     "PreparedCertificate",
+    "Responder",
+    "SignedResponse",
     "encode_public_key",
     "open_issuer",
+    "open_responder",
     "prepare_certificate",
     "prepare_reserved",
     "public_key_der",
     "sign_certificate",
+    "sign_response",
 ]

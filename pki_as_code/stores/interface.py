@@ -18,6 +18,8 @@ from pki_as_code.model import (
     Observed,
     Reservation,
     Revocation,
+    SerialStatus,
+    Status,
 )
 from pki_as_code.stores.entries import Entry, Payload, Reserved
 
@@ -126,6 +128,24 @@ class Store(Protocol):
         Only what a CRL of that scope lists, and only what does not end before `not_after_from`.
         Serial numbers whose reservation was given up count as revoked.
         """
+        ...
+
+    def serial_status(self, issuer: str, serial_number: int) -> SerialStatus | None:
+        """Return what became of a serial number, None for one that was never on a certificate."""
+        ...
+
+    def serial_statuses(
+        self, issuer: str, *, not_after_from: datetime | None = None
+    ) -> Iterator[SerialStatus]:
+        """
+        Stream the serial numbers an authority used, by serial number.
+
+        Only of certificates that do not end before `not_after_from`.
+        """
+        ...
+
+    def count_certificates(self, now: datetime) -> Mapping[Status, int]:
+        """Return how many certificates of each status there are, of all kinds."""
         ...
 
     def crls(self) -> tuple[CrlRecord, ...]:
