@@ -23,7 +23,8 @@ LAYERS: list[set[str]] = [
     {"issuance", "formats", "workspace", "authoring"},
     {"responder"},
     {"apply", "publish"},
-    {"cli", "web"},
+    {"web"},
+    {"cli"},
     {"__main__"},
 ]
 """A room imports from rooms above its own only; rooms of one rank never import each other."""

@@ -187,6 +187,10 @@ class Store(Protocol):
         """The commit of the last `reconciled` entry."""
         ...
 
+    def last_reconciled_at(self) -> datetime | None:
+        """When that entry was written."""
+        ...
+
     def entries(
         self, object_id: ObjectId | None = None, *, first_sequence: int = 0
     ) -> Iterator[Entry]:

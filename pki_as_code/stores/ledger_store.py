@@ -197,6 +197,12 @@ class LedgerStore(abc.ABC):
             statement = select(tables.meta.c.value).where(tables.meta.c.key == "reconciled")
             return connection.execute(statement).scalar()
 
+    def last_reconciled_at(self) -> datetime | None:
+        with self._reading() as connection:
+            statement = select(tables.meta.c.value).where(tables.meta.c.key == "reconciled_at")
+            at = connection.execute(statement).scalar()
+        return datetime.fromisoformat(at) if at else None
+
     def entries(
         self, object_id: ObjectId | None = None, *, first_sequence: int = 0
     ) -> Iterator[Entry]:

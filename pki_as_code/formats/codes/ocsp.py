@@ -1,4 +1,4 @@
-"""`responder.*` and `ocsp.*`: who answers for an authority, and the questions it is asked."""
+"""`responder.*`, `serve.*`, `ocsp.*`: who answers for an authority, and what it is asked."""
 
 from __future__ import annotations
 
@@ -41,6 +41,23 @@ CODES: dict[str, Explanation] = {
         },
         why="OCSP responses are signed by a responder with a certificate and a key of its own.",
         remedy="See `docs/ocsp.md`.",
+    ),
+    **explanations(
+        "serve",
+        {
+            "cannot_listen": (
+                "The address or port to listen on is not to be had.",
+                "Another program uses it, it is not one of this machine, or it needs more rights.",
+                "Choose another with --host or --port.",
+            ),
+            "no_extra": (
+                "What `pkictl serve` runs on is not installed.",
+                "A web server is an extra: most runs need none.",
+                "Install the extra: pip install 'pki-as-code[web]'.",
+            ),
+        },
+        why="",
+        remedy="",
     ),
     **explanations(
         "ocsp",
