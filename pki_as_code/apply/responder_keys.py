@@ -11,7 +11,7 @@ from pki_as_code.errors import KeyBackendError
 from pki_as_code.issuance import public_key_der
 from pki_as_code.keys import check_new_key, create_key, key_exists, open_key
 from pki_as_code.keys.interface import Secrets, responder_secret
-from pki_as_code.model import CertificateRecord, ObjectId
+from pki_as_code.model import ObjectId, Observed
 from pki_as_code.plan.authorities import Authority
 from pki_as_code.plan.responders import responder_key_uri, responders_of
 from pki_as_code.workspace import Workspace
@@ -84,7 +84,7 @@ class ResponderKeys:
 
     def lost(self) -> frozenset[ObjectId]:
         """
-        Return the responders whose key is gone, or is not the one in their certificate.
+        Return the responders whose key is gone, or is not the one they were certified with.
 
         A run that died may have made a key that no certificate was reserved for. A key that cannot
         be opened without asking somebody is not looked into.
@@ -94,12 +94,11 @@ class ResponderKeys:
         return frozenset(
             object_id
             for object_id, known in observed.items()
-            if known.current is not None
-            and not known.retired
-            and self._is_lost(responders[object_id], known.current)
+            if (digest := _certified_key(known)) is not None
+            and self._is_lost(responders[object_id], digest)
         )
 
-    def _is_lost(self, authority: Authority, current: CertificateRecord) -> bool:
+    def _is_lost(self, authority: Authority, public_key_sha256: str) -> bool:
         uri, root = responder_key_uri(authority), self._workspace.root
         if uri is None:
             return False
@@ -110,7 +109,16 @@ class ResponderKeys:
             key = open_key(uri, root=root, name=name, secrets=OnlyGiven(self._secrets))
         except KeyBackendError:
             return False  # using it says so
-        return hashlib.sha256(public_key_der(key)).hexdigest() != current.public_key_sha256
+        return hashlib.sha256(public_key_der(key)).hexdigest() != public_key_sha256
+
+
+def _certified_key(known: Observed) -> str | None:
+    """Return the digest of the key that is certified, or about to be."""
+    if known.reservation is not None:
+        return str(known.reservation.request.get("publicKeySha256"))
+    if known.current is None or known.retired:
+        return None
+    return known.current.public_key_sha256
 
 
 def _uri(authority: Authority) -> str:

@@ -38,8 +38,8 @@ class Observation:
     """Certificates (DER) of the authorities that have one."""
 
     lost_keys: Collection[ObjectId] = ()
-    """OCSP responders whose key is gone, or is not the one in their certificate. Only a run that
-    may use keys looks."""
+    """OCSP responders whose key is gone, or is not the one they were certified with. Only a run
+    that may use keys looks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,8 @@ def _why_barred(
     why_not = why_not_trusted if request.object_id.kind == RESPONDER else why_not_signed
     if issuer is None or why_not(request.issuer, desired.manifests, observation):
         return Reason("IssuerDoesNotSign", f"{request.issuer} no longer signs")
+    if request.object_id in observation.lost_keys:
+        return Reason("KeyChanged", "the key it was reserved for is gone")
     if _is_revoked(request, observation):
         return Reason("Revoked", "the certificate it was to follow was revoked, with this key")
     return None

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from email.message import Message
 from pathlib import Path
 from urllib.parse import quote
@@ -22,6 +23,9 @@ import pytest
 from cryptography import x509
 from cryptography.x509 import ocsp
 
+from pki_as_code.cli.console import EnvironmentSecrets
+from pki_as_code.responder import open_responders, presigned_responses
+from pki_as_code.workspace import open_workspace
 from tests.e2e.conftest import Repository, environment, make_csr, openssl
 from tests.pkix.test_ocsp import extension, nonce, request_of
 
@@ -213,10 +217,9 @@ def test_malformed_requests_get_errors_that_are_not_signed(server):
     for request in (whole[:-1], whole[:10], b"0", b"\0" * 16000, critical):
         assert server.fetch("/ocsp", request)[2] == bytes.fromhex("30030a0101")
     assert server.post(whole, "/ocsp/root").response_status.name == "UNAUTHORIZED"
-    for path in ("!!!", "abc", "A" * 5000, "%00%0d%0aX-Injected:1"):
-        status, headers, body = server.fetch(f"/ocsp/issuing/{path}")
+    for path in ("!!!", "abc", "A" * 5000, "%00", "YQ%3D%3D"):
+        status, _, body = server.fetch(f"/ocsp/issuing/{path}")
         assert (status, body) == (200, bytes.fromhex("30030a0101"))
-        assert "X-Injected" not in headers
     empty = urllib.request.Request(f"{server.url}/ocsp", data=b"", method="POST")  # noqa: S310
     with urllib.request.urlopen(empty, timeout=20) as got:  # noqa: S310
         assert got.read() == bytes.fromhex("30030a0101")
@@ -241,6 +244,9 @@ def test_other_paths_and_methods_are_refused_in_a_word(server):
         assert status == 404, path
         assert headers["Content-Type"].startswith("text/plain")
         assert len(body) < 100
+    for path in ("/ca/%0d%0aX-Injected:%201.cer", "/ocsp/issuing/%0d%0aX-Injected:%201"):
+        status, headers, body = server.fetch(path)
+        assert (status, "X-Injected" in headers, body) == (404, False, b"not found\n")
     assert server.fetch("/ca/issuing.cer", b"x")[0] == 405
     assert server.fetch("/ocsp")[0] == 405
 
@@ -268,7 +274,7 @@ def test_health_and_metrics(server):
         'pki_certificates{status="revoked"} 1.0',
         'pki_certificates{status="on-hold"} 1.0',
         'pki_days_to_next_expiry{kind="Certificate"} 89.',
-        'pki_ocsp_responder_seconds_to_expiry{issuer="issuing"} 12',
+        'pki_ocsp_responder_seconds_to_expiry{issuer="issuing"} 1.20',
         "pki_last_reconcile_timestamp_seconds 1.",
     ):
         assert line in text, line
@@ -334,6 +340,68 @@ def test_a_port_that_is_taken_is_told(issued):
 
 def test_it_listens_on_the_loopback_interface_only(server):
     assert server.url.startswith("http://127.0.0.1:")
+
+
+# --- The static tree -----------------------------------------------------------------------------
+
+
+def test_a_plain_file_server_gives_what_was_signed_in_advance(issued, tmp_path):
+    workspace = open_workspace(issued.root, ref="HEAD")
+    secrets = EnvironmentSecrets(interactive=False)
+    responders, _ = open_responders(
+        workspace.loaded.manifests, workspace.store, issued.root, secrets
+    )
+    now = datetime.now(UTC)
+    for responder in responders.values():
+        for path, response in presigned_responses(workspace.store, responder, now):
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_bytes(response)
+    workspace.store.close()
+    asked = [
+        ("web", "issuing", "good"),
+        ("mail", "issuing", "revoked"),
+        ("issuing", "root", "good"),
+    ]
+    with file_server(tmp_path) as url:
+        for name, issuer, status in asked:
+            for form in ("-sha1", "-sha256"):
+                assert f": {status}" in ask_statically(issued, url, name, issuer, form), name
+
+
+@contextmanager
+def file_server(directory: Path) -> Iterator[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "0"],
+        cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    try:
+        line = process.stdout.readline()
+        yield re.search(r"http://[^/]+", line)[0]
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        process.stdout.close()
+
+
+def ask_statically(repository: Repository, url: str, name: str, issuer: str, form: str) -> str:
+    """Ask with GET, and have openssl judge the response from a file."""
+    root = repository.root
+    given = [
+        "ocsp",
+        form,
+        "-issuer",
+        str(root / f"{issuer}.pem"),
+        "-cert",
+        str(root / f"{name}.pem"),
+    ]
+    openssl(*given, "-no_nonce", "-reqout", str(root / "static.req"))
+    request = base64.b64encode((root / "static.req").read_bytes())
+    with urllib.request.urlopen(f"{url}/ocsp/{issuer}/{quote(request, safe='')}") as got:  # noqa: S310
+        (root / "static.resp").write_bytes(got.read())
+    return openssl(
+        *given, "-respin", str(root / "static.resp"), "-CAfile", str(root / "root.pem"),
+        "-verify_other", str(root / f"{issuer}.pem"),
+    )  # fmt: skip
 
 
 # --- Judged by others ----------------------------------------------------------------------------
