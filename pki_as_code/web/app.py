@@ -63,7 +63,11 @@ def make_app(services: Services) -> ASGIApp:
             Route("/metrics", metrics.respond),
             # Pages for browsers come here.
         ],
-        exception_handlers={HTTPException: _short, PkiAsCodeError: _unreadable},
+        exception_handlers={
+            HTTPException: _short,
+            PkiAsCodeError: _unreadable,
+            Exception: _fault,
+        },
     )
     app.router.redirect_slashes = False
     return _Outermost(app, services.tell)
@@ -83,6 +87,11 @@ def _unreadable(request: Request, error: Exception) -> Response:  # noqa: ARG001
     return PlainTextResponse("the store cannot be read now\n", 503, headers=headers)
 
 
+def _fault(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    """A fault of the program. Starlette raises it again, for `_Outermost` to tell of."""
+    return PlainTextResponse("internal server error\n", 500, headers=NO_STORE)
+
+
 class _Outermost:
     """Adds the headers of every answer, and lets no traceback out."""
 
@@ -93,12 +102,9 @@ class _Outermost:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 message["headers"] = [*message.get("headers", []), *_ALWAYS.items()]
             await send(message)
 
@@ -106,6 +112,3 @@ class _Outermost:
             await self._app(scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001 (a fault of the program: told in one line)
             self._tell(f"error: {type(error).__name__} while answering; please report it")
-            if not started:
-                failed = PlainTextResponse("internal server error\n", 500, headers=NO_STORE)
-                await failed(scope, receive, send_with_headers)
