@@ -15,6 +15,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Self
 
 JsonValue = Any
@@ -25,6 +26,7 @@ AUTHORITY = "CertificateAuthority"
 RESPONDER = "OcspResponder"
 """Who signs OCSP responses for the authority of the same name; it has no manifest of its own."""
 
+CRL = "CertificateRevocationList"
 DEFAULT_NAMESPACE = "default"
 
 
@@ -108,7 +110,7 @@ class ObjectId:
     @property
     def thing(self) -> str:
         """What people call something of its kind: `authority`, `certificate`."""
-        named = {AUTHORITY: "authority", RESPONDER: "OCSP responder"}
+        named = {AUTHORITY: "authority", RESPONDER: "OCSP responder", CRL: "crl"}
         return named.get(self.kind) or self.kind.lower()
 
     def __str__(self) -> str:
@@ -174,6 +176,10 @@ class CertificateRequest:
     basicConstraints, key identifiers)."""
 
     reissue: int = 0
+    crl_shards: int = 1
+    """Over how many CRLs the issuer spreads its certificates: the serial number says into which
+    this one goes, and its CRL distribution point names that."""
+
     intent: Mapping[str, JsonValue] = field(default_factory=dict, compare=False)
     """What the manifest itself says, normalised. A request whose intent is unchanged while its
     digest is not was changed by something shared (a profile, an authority): no cause to re-sign."""
@@ -202,6 +208,7 @@ class CertificateRequest:
                 for extension in self.extensions
             },
             "reissue": self.reissue,
+            **({"crlShards": self.crl_shards} if self.crl_shards > 1 else {}),
         }
 
     @property
@@ -392,6 +399,25 @@ class IssuedCertificate:
     not_after: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class IssuedCrl:
+    """A signed CRL whose signature was verified, in a file."""
+
+    issuer: str
+    scope: str
+    """`full`, `user`, `ca`, or `shard-<n>`."""
+
+    number: int
+    this_update: datetime
+    next_update: datetime
+    digest: str
+    """SHA-256 of the DER, in hex."""
+
+    entry_count: int
+    path: Path
+    """The DER."""
+
+
 # --- Plans ---------------------------------------------------------------------------------------
 
 
@@ -414,6 +440,7 @@ class Action(enum.StrEnum):
     ADOPT = "adopt"
     RENAME = "rename"
     RETIRE = "retire"
+    PUBLISH = "publish"
     FINISH = "finish"
     ABANDON = "abandon"
 
@@ -557,6 +584,37 @@ class RetireObject:
     action: Action = Action.RETIRE
 
 
+@dataclass(frozen=True, slots=True)
+class PublishCrl:
+    """Sign and record the next CRL of an authority and scope."""
+
+    issuer: str
+    scope: str
+    reasons: tuple[Reason, ...]
+    source: Source | None
+    previous: CrlRecord | None = None
+    validity_seconds: int = 7 * 86_400
+    """From thisUpdate to nextUpdate."""
+
+    full_names: tuple[str, ...] = ()
+    """URIs of a shard, as the certificates in it name them."""
+
+    first_number: int = 1
+    """The lowest CRL number there may be: an authority made elsewhere has used some."""
+
+    path: str = ""
+    action: Action = Action.PUBLISH
+
+    @property
+    def object_id(self) -> ObjectId:
+        return crl_id(self.issuer, self.scope)
+
+
+def crl_id(issuer: str, scope: str) -> ObjectId:
+    """Return the identity of a CRL; it has no manifest of its own."""
+    return ObjectId(CRL, "", issuer) if scope == FULL_SCOPE else ObjectId(CRL, issuer, scope)
+
+
 Change = (
     IssueCertificate
     | FinishReservation
@@ -567,6 +625,7 @@ Change = (
     | ReleaseHold
     | RenameObject
     | RetireObject
+    | PublishCrl
 )
 
 
@@ -631,6 +690,8 @@ def _change_identity(change: Change) -> JsonValue:
             )
             if isinstance(change, RevokeCertificate):
                 identity["reason"] = change.revocation_reason
+        case PublishCrl():
+            identity["previous"] = change.previous and change.previous.number
     return identity
 
 
@@ -646,6 +707,9 @@ class StatusReport:
 
     reservations: tuple[Reservation, ...]
     failures: tuple[Failure, ...]
+    crls: tuple[CrlRecord, ...]
+    """The last CRL of each authority and scope."""
+
     checked_at: datetime
 
     @property

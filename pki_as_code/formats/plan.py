@@ -31,6 +31,7 @@ from pki_as_code.model import (
     IssueCertificate,
     ObjectId,
     Plan,
+    PublishCrl,
     Reason,
     Refusal,
     ReleaseHold,
@@ -49,6 +50,7 @@ MARKS: dict[Action, str] = {
     Action.ADOPT: "+",
     Action.RENAME: "~",
     Action.RETIRE: "-",
+    Action.PUBLISH: "+",
     Action.FINISH: "+",
     Action.ABANDON: "-",
 }
@@ -183,9 +185,15 @@ def _change_row(change: Change) -> _Row:
             return _Row(mark, action, thing, safe(certificate.issuer), details)
         case RetireObject(certificate=certificate):
             details = _reasons(change.reasons)
+        case PublishCrl(issuer=issuer):
+            return _Row(mark, action, _thing(change.object_id), safe(issuer), _crl_details(change))
         case _:
             assert_never(change)
     return _Row(mark, action, _thing(certificate.object_id), safe(certificate.issuer), details)
+
+
+def _crl_details(change: PublishCrl) -> str:
+    return f"{format_seconds(change.validity_seconds)}  {_reasons(change.reasons)}"
 
 
 def _issue_details(change: IssueCertificate) -> str:

@@ -11,12 +11,11 @@ compute it again: a chain is that of the time of issue.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator
-from textwrap import wrap
 from typing import Final
 
 from pki_as_code.model import AUTHORITY, CERTIFICATE, DEFAULT_NAMESPACE, ObjectId
+from pki_as_code.pkix.pem import encode_pem
 from pki_as_code.pkix.variables import crl_path
 from pki_as_code.stores.entries import (
     Adopted,
@@ -78,15 +77,7 @@ def content_of(working: WorkingSet, object_id: ObjectId) -> bytes | None:
     chain = [working.certificate_der(state.current)]
     if object_id.kind != AUTHORITY:
         chain += _issuers(working, state.current[0])
-    return b"".join(format_pem(der) for der in chain)
-
-
-def format_pem(certificate_der: bytes) -> bytes:
-    """Return one certificate as RFC 7468 writes it."""
-    lines = wrap(base64.b64encode(certificate_der).decode("ascii"), 64)
-    return "\n".join(
-        ["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""]
-    ).encode("ascii")
+    return b"".join(encode_pem("CERTIFICATE", der) for der in chain)
 
 
 def _issuers(working: WorkingSet, name: str) -> Iterator[bytes]:

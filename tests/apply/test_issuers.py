@@ -98,5 +98,6 @@ def test_every_key_type_makes_a_root(bare_site):
     bare_site.commit()
     outcomes = bare_site.run()
     assert sum(outcome.change.object_id.kind == AUTHORITY for outcome in outcomes) == 8
+    assert sum(outcome.crl is not None for outcome in outcomes) == 8
     assert all(outcome.error is None for outcome in outcomes)
     bare_site.verify()
