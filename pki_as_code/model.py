@@ -23,6 +23,9 @@ JsonValue = Any
 
 CERTIFICATE = "Certificate"
 AUTHORITY = "CertificateAuthority"
+RESPONDER = "OcspResponder"
+"""Who signs OCSP responses for the authority of the same name; it has no manifest of its own."""
+
 CRL = "CertificateRevocationList"
 DEFAULT_NAMESPACE = "default"
 
@@ -103,6 +106,12 @@ class ObjectId:
         if self.namespace in {"", DEFAULT_NAMESPACE}:
             return self.name
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def thing(self) -> str:
+        """What people call something of its kind: `authority`, `certificate`."""
+        named = {AUTHORITY: "authority", RESPONDER: "OCSP responder", CRL: "crl"}
+        return named.get(self.kind) or self.kind.lower()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.path}"
@@ -245,6 +254,19 @@ class Revocation:
     requested_by: ObjectId | None = None
     """The Revocation that asked for it. It has had its effect: it does not revoke what is issued
     under the same name later."""
+
+
+@dataclass(frozen=True, slots=True)
+class SerialStatus:
+    """
+    What became of a serial number an authority used: issued, or given up, which counts as revoked.
+
+    One that is reserved, and not known to be signed, has no status.
+    """
+
+    serial_number: int
+    not_after: datetime
+    revocation: Revocation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,8 @@ def reconcile(
     failed: set[ObjectId] = set()
     overtaken, did_something = 0, False
     while True:
-        plan = workspace.plan(settings.now, settings.only)
+        lost_keys = settings.issuers.lost_responder_keys()
+        plan = workspace.plan(settings.now, settings.only, lost_keys)
         on_plan(plan)
         guard_plan(plan, workspace.loaded.manifests, settings.allowed)
         pending = tuple(change for change in plan.changes if change.object_id not in failed)

@@ -231,8 +231,8 @@ class _Run:
             prepared: list[Prepared] = []
             for change in batch:
                 try:
-                    issuer = self.issuers.issuer(change.request.issuer)
-                    item = self._prepare(change, issuer, commits)
+                    issuer, request = self.issuers.for_request(change.request)
+                    item = self._prepare(replace(change, request=request), issuer, commits)
                 except ItemError as error:
                     yield Outcome(change, error=error)
                 else:

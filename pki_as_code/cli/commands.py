@@ -21,6 +21,7 @@ DECLARATIVE = {
     "publish": Entry(
         "publish", "Lay out certificates and CRLs for a static web server; needs no key."
     ),
+    "serve": Entry("serve", "Answer OCSP, give CRLs and authorities' certificates over HTTP."),
     "show": Entry("show", "Show one object: manifest, certificate, history."),
     "status": Entry("status", "Tell whether store and manifests agree, and what is due."),
     "explain": Entry("explain", "Explain a finding's code, or a field of a manifest."),

@@ -21,8 +21,6 @@ from pki_as_code.formats.terminal import (
 )
 from pki_as_code.formats.values import format_date, format_seconds
 from pki_as_code.model import (
-    AUTHORITY,
-    CRL,
     AbandonReservation,
     Action,
     AdoptAuthority,
@@ -62,7 +60,6 @@ _STYLES = {"+": (GREEN,), "~": (YELLOW,), "-": (RED,), REFUSED: (BOLD, RED)}
 ALWAYS_COUNTED = (Action.ISSUE, Action.REPLACE, Action.RENEW, Action.REVOKE)
 """Named in the summary even when there are none; other actions only when there are some."""
 
-_KINDS = {AUTHORITY: "authority", CRL: "crl"}
 _ABBREVIATED_COMMIT = 7
 _ACTION_WIDTH = 8
 _WIDEST_ALIGNED = 40
@@ -145,8 +142,7 @@ def _column_width(texts: Iterator[str]) -> int:
 
 
 def _thing(object_id: ObjectId) -> str:
-    kind = _KINDS.get(object_id.kind, object_id.kind.lower())
-    return f"{safe(kind)} {safe(object_id.path)}"
+    return f"{safe(object_id.thing)} {safe(object_id.path)}"
 
 
 def _refusal_row(refusal: Refusal) -> _Row:

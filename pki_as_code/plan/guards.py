@@ -8,7 +8,7 @@ from pki_as_code.errors import UnsafePlanError
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import ManifestSet
 from pki_as_code.manifests.project import Guards
-from pki_as_code.model import Action, Finding, Plan, RetireObject
+from pki_as_code.model import RESPONDER, Action, Finding, Plan, RetireObject
 
 FEW = 10
 """Below so many certificates, shares are not looked at."""
@@ -63,7 +63,10 @@ def _findings(
 
 def _emptied(plan: Plan, manifests: ManifestSet, allowed: Mapping[str, int]) -> Finding | None:
     """No Certificate manifest is left: a lost directory looks just like that."""
-    gone = sum(isinstance(change, RetireObject) for change in plan.changes)
+    gone = sum(
+        isinstance(change, RetireObject) and change.object_id.kind != RESPONDER
+        for change in plan.changes
+    )
     if manifests.of(Certificate) or not gone or allowed.get("empty", 0) >= plan.live:
         return None
     return Finding(
@@ -92,7 +95,10 @@ def _cap(
     limit: int,
     allowed: Mapping[str, int],
 ) -> Finding | None:
-    count = sum(change.action is action for change in plan.changes)
+    # Responders are not asked for one by one: there is one to each authority.
+    count = sum(
+        change.action is action and change.object_id.kind != RESPONDER for change in plan.changes
+    )
     if count <= max(limit, allowed.get(name, 0)):
         return None
     return Finding(

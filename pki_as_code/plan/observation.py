@@ -44,6 +44,10 @@ class Observation:
     crl_changes: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """When that which a CRL lists changed last: a sequence number by authority and scope."""
 
+    lost_keys: Collection[ObjectId] = ()
+    """OCSP responders whose key is gone, or is not the one they were certified with. Only a run
+    that may use keys looks."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlanFrame:

@@ -39,6 +39,7 @@ from pki_as_code.plan.observation import Item, Observation, PlanFrame
 from pki_as_code.plan.removals import plan_removed
 from pki_as_code.plan.requests import ResolvedCertificate
 from pki_as_code.plan.reservations import plan_reservations
+from pki_as_code.plan.responders import plan_responders
 from pki_as_code.plan.revocations import plan_revocations
 from pki_as_code.plan.signing import after_revocations, why_not_signed
 from pki_as_code.plan.triggers import Candidate, bars_reissue, changed_fields, find_reasons
@@ -51,7 +52,7 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
 
     1. What a run that died had reserved; such objects are planned again afterwards.
     2. Authorities, parents first.
-    3. Certificates, by the triggers.
+    3. Certificates, by the triggers, and the OCSP responders of authorities.
     4. Revocations and lifted holds.
     5. What is in the store and no longer in the repository.
     6. CRLs that are due, or that the decisions before make due.
@@ -60,6 +61,7 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
     revocations = list(plan_revocations(desired, observation, frame))
     then = after_revocations(observation, revocations, frame.now)
     issued = list(_plan_authorities(desired, then, frame, reserved))
+    responders = list(plan_responders(desired, then, frame, reserved, issued))
     issued += [
         _plan_certificate(resolved, desired, then, frame.now)
         for resolved in desired.certificates
@@ -68,6 +70,7 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
     items: list[Item] = [
         *plan_reservations(desired, then, frame),
         *issued,
+        *responders,
         *revocations,
         *plan_removed(desired, observation, frame, reserved),
     ]

@@ -17,6 +17,7 @@ from pki_as_code.model import (
     CERTIFICATE_HOLD,
     Failure,
     Revocation,
+    format_time,
     sha256_digest,
 )
 from pki_as_code.stores import codec
@@ -281,8 +282,9 @@ def _apply_failed(working: WorkingSet, entry: Entry, payload: Failed) -> None:
     working.mention(payload.object_id, entry.sequence)
 
 
-def _apply_reconciled(working: WorkingSet, _: Entry, payload: Reconciled) -> None:
+def _apply_reconciled(working: WorkingSet, entry: Entry, payload: Reconciled) -> None:
     working.set_meta("reconciled", payload.commit)
+    working.set_meta("reconciled_at", format_time(entry.at))
 
 
 RULES: Final[Mapping[type[Any], Callable[[WorkingSet, Entry, Any], None]]] = {

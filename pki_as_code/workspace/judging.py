@@ -15,6 +15,7 @@ from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.model import (
     AUTHORITY,
+    RESPONDER,
     AdoptCertificate,
     CertificateRequest,
     Change,
@@ -107,6 +108,8 @@ def judge_changes(
             problems += _known_elsewhere(change, store)
         if not isinstance(change, IssueCertificate | FinishReservation):
             continue  # nothing is signed; and a reservation opens no way around what follows
+        if change.object_id.kind == RESPONDER:
+            continue  # judged when it was planned; its key is made here, and by nobody else
         item = resolved.get(change.object_id)
         if item is not None:
             source = item.loaded.csr_source

@@ -20,9 +20,10 @@ from pki_as_code.model import (
     ObjectId,
     Plan,
 )
-from pki_as_code.plan.authorities import committed_key, key_path
+from pki_as_code.plan.authorities import committed_key, key_path, key_uri
 from pki_as_code.plan.observation import Observation, PlanFrame
 from pki_as_code.plan.planner import make_plan
+from pki_as_code.plan.responders import responder_key_uri, responders_of
 from pki_as_code.plan.validate import Desired, resolve_all, validate_manifests
 from pki_as_code.stores.interface import Store
 from pki_as_code.workspace.judging import (
@@ -57,9 +58,16 @@ class Workspace:
         tree = RevisionTree(self.repository, commit)
         return replace(self, commit=commit, tree=tree, loaded=load_manifests(tree))
 
-    def plan(self, now: datetime, only: Collection[ObjectId] = ()) -> Plan:
+    def plan(
+        self,
+        now: datetime,
+        only: Collection[ObjectId] = (),
+        lost_keys: Collection[ObjectId] = (),
+    ) -> Plan:
         """
         Plan everything, or the objects in `only`.
+
+        `lost_keys` are OCSP responders whose key is gone, as far as somebody may look.
 
         An error in one certificate, revocation or watcher is a finding of the plan and keeps that
         object out of it; what cannot be read, and what administrators share, concerns all.
@@ -79,7 +87,7 @@ class Workspace:
         else:
             check_findings(self.loaded.findings)
         check_findings([finding for finding in findings if concerns_all(finding)])
-        observation = self.observe(desired)
+        observation = replace(self.observe(desired), lost_keys=frozenset(lost_keys))
         frame = PlanFrame(
             commit=self.commit,
             base=self.store.last_reconciled() or "",
@@ -96,6 +104,7 @@ class Workspace:
         manifests = desired.manifests
         live = tuple(self.store.live_objects())
         wanted = {*live, *manifests.of(CertificateAuthority)}
+        wanted |= set(responders_of(manifests))
         wanted |= {certificate.loaded.object_id for certificate in desired.certificates}
         return Observation(
             objects=self.store.observe(wanted),
@@ -115,9 +124,10 @@ class Workspace:
 
 
 def committed_keys(repository: GitRepository, commit: str, manifests: ManifestSet) -> list[Finding]:
-    """Return a finding for each authority whose key is in the commit, or in the index."""
+    """Return a finding for each key of an authority that is in the commit, or in the index."""
     return [
-        committed_key(authority)
+        committed_key(authority, path)
         for authority in manifests.of(CertificateAuthority).values()
-        if (path := key_path(authority)) and is_tracked(repository, path, commit)
+        for uri in (key_uri(authority), responder_key_uri(authority))
+        if (path := key_path(uri)) and is_tracked(repository, path, commit)
     ]
