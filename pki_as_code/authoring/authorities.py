@@ -17,11 +17,12 @@ from pki_as_code.authoring.manifests import (
 )
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.manifests.authority import CertificateAuthority
+from pki_as_code.manifests.edit import set_spec_fields
 from pki_as_code.manifests.load import ManifestSet
 from pki_as_code.model import AUTHORITY, JsonValue, ObjectId
 from pki_as_code.pkix.key_types import KEY_TYPES_WITHOUT_HASH
 from pki_as_code.pkix.text import name_text
-from pki_as_code.plan.authorities import find_authority, key_takes_hash
+from pki_as_code.plan.authorities import Authority, find_authority, key_takes_hash
 
 _WEB = ("http://", "https://")
 
@@ -184,6 +185,21 @@ def write_imported_authority(
         **signing.spec(),
     }
     return _written(object_id, spec, read)
+
+
+def write_certificate(
+    authority: Authority, certificate: x509.Certificate, read: Callable[[str], bytes]
+) -> Written:
+    """
+    Return the manifest of an authority with a certificate in it; comments and all else stay.
+
+    Raises:
+        ManifestError: the file is written in a way that cannot be changed here.
+    """
+    text = read(authority.path).decode()
+    pem = certificate.public_bytes(Encoding.PEM).decode()
+    edited = set_spec_fields(text, {"certificate": pem}, document=authority.document)
+    return Written(authority.object_id, {authority.path: edited.encode()})
 
 
 def _written(

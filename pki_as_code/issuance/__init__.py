@@ -13,12 +13,14 @@ from pki_as_code.issuance.certificates import (
     sign_certificate,
 )
 from pki_as_code.issuance.issuer import Issuer, encode_public_key, open_issuer, public_key_der
+from pki_as_code.issuance.requests import make_csr
 
 __all__ = [
     "Issuer",
     "Origin",
     "PreparedCertificate",
     "encode_public_key",
+    "make_csr",
     "open_issuer",
     "prepare_certificate",
     "prepare_reserved",
