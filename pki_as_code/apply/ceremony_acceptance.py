@@ -15,8 +15,11 @@ from pki_as_code.issuance import encode_public_key
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.load import ManifestSet
 from pki_as_code.model import Finding, format_time
-from pki_as_code.pkix.drafts import is_draft_of
+from pki_as_code.pkix.certificate import load_draft
+from pki_as_code.pkix.drafts import make_draft
+from pki_as_code.pkix.extensions import extension_name
 from pki_as_code.pkix.names import format_name
+from pki_as_code.pkix.raw_certificate import read_tbs_certificate
 from pki_as_code.plan.adoptable import is_signed_by
 from pki_as_code.plan.authorities import (
     Authority,
@@ -106,8 +109,8 @@ def accept_certificate(
         )
     differences = certificate_differences(certificate, authority, manifests)
     differences += _other_key(certificate, bundle)
-    if not differences and not _is_what_is_asked_for(certificate, authority, manifests, chain):
-        differences = ["an extension, the hash or the validity is otherwise"]
+    if not differences:
+        differences = _other_bytes(certificate, authority, manifests, chain)
     if differences:
         raise response_differs(name, differences, authority)
     return write_certificate(authority, certificate, workspace.tree.read)
@@ -151,16 +154,34 @@ def _other_key(certificate: x509.Certificate, bundle: CertificateBundle | None) 
     return ["key is another one than in the bundle"]
 
 
-def _is_what_is_asked_for(
+def _other_bytes(
     certificate: x509.Certificate,
     authority: Authority,
     manifests: ManifestSet,
     chain: list[x509.Certificate],
-) -> bool:
-    """Compare byte for byte with what is made of the manifest, but for serial number and times."""
+) -> list[str]:
+    """Compare byte for byte with what is made of the manifest, but for the serial number."""
     key = encode_public_key(certificate.public_key())
     request = resolve_authority(authority, manifests, key)
+    start = certificate.not_valid_before_utc
     try:
-        return is_draft_of(certificate.tbs_certificate_bytes, request, chain)
-    except InvalidValueError:
-        return False
+        wanted = make_draft(request, chain, serial_number=certificate.serial_number, now=start)
+    except InvalidValueError as error:
+        return [error.message]
+    if wanted == certificate.tbs_certificate_bytes:
+        return []
+    draft = load_draft(wanted)
+    if draft.not_valid_after_utc != certificate.not_valid_after_utc:
+        return [
+            f"validity ends at {format_time(certificate.not_valid_after_utc)}, by the manifest at "
+            f"{format_time(draft.not_valid_after_utc)}"
+        ]
+    found = _extensions(certificate)
+    names = [extension_name(oid) for oid, _ in _extensions(draft) ^ found]
+    told = ", ".join(sorted(set(names))) or "the encoding of a field"
+    return [f"{told} is otherwise in what is made of the manifest"]
+
+
+def _extensions(certificate: x509.Certificate) -> frozenset[tuple[str, bytes]]:
+    raw = read_tbs_certificate(certificate.tbs_certificate_bytes)
+    return frozenset((extension.oid, extension.encoding) for extension in raw.extensions or ())

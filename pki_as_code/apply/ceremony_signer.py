@@ -87,6 +87,7 @@ def open_signer(
     name, request = bundle.object_id.name, bundle.request
     if request.issuer == name:
         root_key, made = _own_key(bundle, sitting, key_uri)
+        _check_not_shared(name, public_key_der(root_key), sitting.journal)
         completed = replace(request, public_key_der=public_key_der(root_key))
         return Signer(open_issuer(name, root_key, []), completed, made)
     chain = signer_chain(request.issuer, sitting.journal, given, bundle.chain)
@@ -99,13 +100,26 @@ def open_signer(
     else:
         own, made = _own_key(bundle, sitting, _needed(own_key_uri, name))
         certified = public_key_der(own)
-    if certified == encode_public_key(chain[0].public_key()):
-        raise KeyBackendError(
-            f"the key of authority {name} is that of authority {request.issuer}",
-            help="give each authority a key of its own",
-            code="key.shared",
-        )
+    if certified == public_key_der(key):
+        raise _shared(name, request.issuer)
+    _check_not_shared(name, certified, sitting.journal)
     return Signer(issuer, replace(request, public_key_der=certified), made)
+
+
+def _check_not_shared(name: str, key: bytes, journal: Store) -> None:
+    """A key that signed as one authority is not certified as another, whatever a bundle asks."""
+    for other, der in journal.authorities().items():
+        certificate = x509.load_der_x509_certificate(der)
+        if other != name and encode_public_key(certificate.public_key()) == key:
+            raise _shared(name, other)
+
+
+def _shared(name: str, other: str) -> KeyBackendError:
+    return KeyBackendError(
+        f"the key of authority {name} is that of authority {other}",
+        help="give each authority a key of its own",
+        code="key.shared",
+    )
 
 
 def _needed(own_key_uri: str | None, name: str) -> str:

@@ -251,6 +251,8 @@ def _certificate_bundle(
     )
     if canonical_json(request.to_json()) != canonical_json(value["request"]):
         raise _malformed("its request is for another key than the CSR's")
+    if request.issuer == object_id.name and (csr is not None or read.chain):
+        raise _malformed("a root signs itself: it has neither a CSR nor anybody above it")
     return CertificateBundle(
         object_id=object_id,
         request=request,
