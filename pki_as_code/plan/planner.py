@@ -42,6 +42,7 @@ from pki_as_code.plan.ceremonies import (
     waits,
 )
 from pki_as_code.plan.certificate_adoption import plan_adoption
+from pki_as_code.plan.crls import plan_crls
 from pki_as_code.plan.observation import Item, Observation, PlanFrame
 from pki_as_code.plan.removals import plan_removed
 from pki_as_code.plan.requests import ResolvedCertificate
@@ -61,6 +62,7 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
     3. Certificates, by the triggers.
     4. Revocations and lifted holds.
     5. What is in the store and no longer in the repository.
+    6. CRLs that are due, or that the decisions before make due.
     """
     reserved = {r.object_id for r in observation.reservations}
     revocations = list(plan_revocations(desired, observation, frame))
@@ -77,6 +79,7 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
         *revocations,
         *plan_removed(desired, observation, frame, reserved),
     ]
+    items += plan_crls(desired, observation, frame, items)
     return Plan(
         changes=tuple(
             item for item in items if item is not None and not isinstance(item, Refusal | Finding)
