@@ -15,7 +15,7 @@ from pki_as_code.issuance import encode_public_key
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.load import ManifestSet
 from pki_as_code.model import Finding, format_time
-from pki_as_code.pkix.certificate import load_draft
+from pki_as_code.pkix.certificate import load_draft, subject_name_der
 from pki_as_code.pkix.drafts import make_draft
 from pki_as_code.pkix.extensions import extension_name
 from pki_as_code.pkix.names import format_name
@@ -28,6 +28,7 @@ from pki_as_code.plan.authorities import (
     resolve_authority,
 )
 from pki_as_code.plan.bundles import CertificateBundle
+from pki_as_code.plan.ceremonies import is_offline
 from pki_as_code.plan.given_certificates import certificate_differences
 from pki_as_code.workspace import Workspace
 
@@ -56,6 +57,33 @@ def find_authority_of(
         told = f"{names} have" if fitting else "no authority in the manifests has"
         raise _no_authority(f"{told} the subject {quoted(subject)}")
     return fitting[0]
+
+
+def find_crl_issuer(issuer_name_der: bytes, workspace: Workspace, name: str | None) -> Authority:
+    """
+    Return the authority that a CRL is of: `name`, else the offline one with that subject.
+
+    Raises `InvalidValueError` (`ceremony.no_authority`).
+    """
+    manifests = workspace.loaded.manifests
+    if name is not None:
+        found = find_authority(manifests, name)
+        if found is None or not is_offline(found):
+            raise _no_authority(f"there is no offline authority {name!r} in the manifests")
+        return found
+    fitting = [
+        authority
+        for authority in manifests.of(CertificateAuthority).values()
+        if is_offline(authority) and _has_subject(workspace, authority, issuer_name_der)
+    ]
+    if len(fitting) != 1:
+        raise _no_authority("none of the offline authorities, or several, have the issuer's name")
+    return fitting[0]
+
+
+def _has_subject(workspace: Workspace, authority: Authority, name_der: bytes) -> bool:
+    der = known_certificate(workspace, authority)
+    return der is not None and subject_name_der(x509.load_der_x509_certificate(der)) == name_der
 
 
 def _no_authority(message: str) -> InvalidValueError:

@@ -12,14 +12,20 @@ from pki_as_code.apply.issuers import Issuers
 from pki_as_code.errors import InvalidValueError, IssuanceError
 from pki_as_code.issuance import make_csr, public_key_der
 from pki_as_code.manifests.load import ManifestSet
-from pki_as_code.model import CertificateRequest, Severity
+from pki_as_code.model import FULL_SCOPE, CertificateRequest, Severity
 from pki_as_code.plan.authorities import (
     Authority,
     chain_of,
+    default_hash,
     find_authority,
     resolve_authority,
 )
-from pki_as_code.plan.bundles import CertificateBundle, StorePosition
+from pki_as_code.plan.bundles import (
+    CertificateBundle,
+    CrlBundle,
+    RevokedSerialNumber,
+    StorePosition,
+)
 from pki_as_code.plan.ceremonies import NEEDED, is_offline, signer_of
 from pki_as_code.plan.preview import Preview
 from pki_as_code.stores.entries import Genesis
@@ -72,6 +78,40 @@ def prepare_certificate_bundle(
         csr=csr,
         chain=known_chain(workspace, authority),
         store=store_position(workspace.store),
+        commit=workspace.commit,
+        path=authority.path,
+        prepared_at=now,
+    )
+
+
+def prepare_crl_bundle(workspace: Workspace, name: str, now: datetime) -> CrlBundle:
+    """
+    Return what an offline authority is to say in its next CRL: all that it revoked, as of now.
+
+    Raises:
+        ManifestError, StoreError: as `Workspace.plan`.
+        InvalidValueError: `ceremony.no_authority`, `ceremony.not_needed`.
+    """
+    manifests, store = workspace.loaded.manifests, workspace.store
+    authority = find_for_ceremony(manifests, name)
+    workspace.plan(now, [authority.object_id])  # raises what is wrong with the manifests
+    spec = authority.manifest.spec
+    if not is_offline(authority) or "crl" not in spec.usages or name not in store.authorities():
+        raise InvalidValueError(
+            f"there is no CRL of {name} for a ceremony to sign",
+            help="it is online, has no certificate that was reconciled, or no `crl` in usages",
+            code="ceremony.not_needed",
+        )
+    last = next((c for c in store.crls() if (c.issuer, c.scope) == (name, FULL_SCOPE)), None)
+    entries = store.revoked(name, not_after_from=last.this_update if last else None)
+    return CrlBundle(
+        object_id=authority.object_id,
+        hash_algorithm=default_hash(authority, manifests),
+        last_number=max(store.highest_crl_number(name), spec.crl.first_number - 1),
+        validity_seconds=int(spec.crl.validity.total_seconds()),
+        revoked=tuple(RevokedSerialNumber(*entry) for entry in entries),
+        chain=known_chain(workspace, authority, itself=True),
+        store=store_position(store),
         commit=workspace.commit,
         path=authority.path,
         prepared_at=now,

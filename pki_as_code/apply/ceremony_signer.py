@@ -19,7 +19,7 @@ from pki_as_code.model import CertificateRequest, Severity, format_time
 from pki_as_code.pkix.algorithms import KeySpec, describe_key, matches_key_spec
 from pki_as_code.pkix.csr import csr_findings, parse_csr
 from pki_as_code.pkix.key_checks import key_findings
-from pki_as_code.plan.bundles import Bundle, CertificateBundle
+from pki_as_code.plan.bundles import Bundle, CertificateBundle, CrlBundle
 from pki_as_code.stores.interface import Store
 
 if TYPE_CHECKING:
@@ -104,6 +104,22 @@ def open_signer(
         raise _shared(name, request.issuer)
     _check_not_shared(name, certified, sitting.journal)
     return Signer(issuer, replace(request, public_key_der=certified), made)
+
+
+def open_crl_signer(
+    bundle: CrlBundle, sitting: Sitting, *, key_uri: str, given: Sequence[x509.Certificate]
+) -> Issuer:
+    """
+    Open the key that signs a CRL; it is never made.
+
+    Raises as `open_signer`.
+    """
+    check_clock(bundle, sitting.now)
+    name = bundle.object_id.name
+    chain = signer_chain(name, sitting.journal, given, bundle.chain)
+    check_chain(name, chain, sitting.now)
+    key = open_key(key_uri, root=sitting.root, name=name, secrets=sitting.secrets)
+    return open_issuer(name, key, chain)
 
 
 def _check_not_shared(name: str, key: bytes, journal: Store) -> None:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pki_as_code.apply.ceremony_signer import Signer, Sitting
 from pki_as_code.errors import IssuanceError
 from pki_as_code.issuance import (
+    Issuer,
     Origin,
     PreparedCertificate,
     prepare_certificate,
@@ -135,7 +136,7 @@ def sign(pending: Pending, signer: Signer, sitting: Sitting, digest: str) -> byt
     prepared = pending.prepared
     object_id, now = prepared.reservation.object_id, sitting.now
     message = f"ceremony: {object_id.name}"
-    before = _signer_entries(signer, sitting)
+    before = signer_entries(signer.issuer, sitting)
     if pending.abandons is not None:
         before.append(_abandoned(pending.abandons))
     if before:
@@ -156,15 +157,15 @@ def sign(pending: Pending, signer: Signer, sitting: Sitting, digest: str) -> byt
     return issued.certificate_der
 
 
-def _signer_entries(signer: Signer, sitting: Sitting) -> list[Payload]:
+def signer_entries(issuer: Issuer, sitting: Sitting) -> list[Payload]:
     """Return what makes the journal know who signs, when it does not yet."""
-    certificate = signer.issuer.certificate
+    certificate = issuer.certificate
     if certificate is None:
         return []
     der = certificate.public_bytes(Encoding.DER)
-    if sitting.journal.authority_certificate(signer.issuer.name) == der:
+    if sitting.journal.authority_certificate(issuer.name) == der:
         return []
-    return [Authority(ObjectId(AUTHORITY, "", signer.issuer.name), der)]
+    return [Authority(ObjectId(AUTHORITY, "", issuer.name), der)]
 
 
 def _abandoned(reservation: Reservation) -> Abandoned:

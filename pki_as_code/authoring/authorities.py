@@ -16,6 +16,7 @@ from pki_as_code.authoring.manifests import (
     object_name,
 )
 from pki_as_code.errors import InvalidValueError
+from pki_as_code.manifests.attachments import resolve_beside
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.edit import set_spec_fields
 from pki_as_code.manifests.load import ManifestSet
@@ -24,6 +25,7 @@ from pki_as_code.pkix.key_types import KEY_TYPES_WITHOUT_HASH
 from pki_as_code.pkix.text import name_text
 from pki_as_code.plan.authorities import Authority, find_authority, key_takes_hash
 
+_CRL_FILE = ("crl", "file")
 _WEB = ("http://", "https://")
 
 
@@ -200,6 +202,23 @@ def write_certificate(
     pem = certificate.public_bytes(Encoding.PEM).decode()
     edited = set_spec_fields(text, {"certificate": pem}, document=authority.document)
     return Written(authority.object_id, {authority.path: edited.encode()})
+
+
+def write_crl(authority: Authority, pem: bytes, read: Callable[[str], bytes]) -> Written:
+    """
+    Return an authority's CRL as a file beside its manifest, and the manifest that names it.
+
+    Raises:
+        ManifestError: the file is written in a way that cannot be changed here.
+        InvalidValueError: there is something else where the CRL would go.
+    """
+    reference = authority.manifest.spec.crl.file
+    if reference is not None:
+        return Written(authority.object_id, {resolve_beside(authority.path, reference): pem})
+    path = check_free(f"{authority.path.rpartition('.')[0]}.crl", read)
+    changes = {".".join(_CRL_FILE): path.rpartition("/")[2]}
+    edited = set_spec_fields(read(authority.path).decode(), changes, document=authority.document)
+    return Written(authority.object_id, {authority.path: edited.encode(), path: pem})
 
 
 def _written(

@@ -23,21 +23,30 @@ def command() -> None:
 @click.argument("authority", shell_complete=complete_authority)
 @option("--out", metavar="FILE", required=True, type=click.Path(path_type=Path),
         help="Where the bundle goes.")  # fmt: skip
+@option("--crl", is_flag=True, help="Of the next CRL of this offline authority, in place of its "
+        "certificate.")  # fmt: skip
 @click.pass_obj
-def prepare(console: Console, /, authority: str, out: Path) -> int:
-    from pki_as_code.apply.ceremony_preparation import prepare_certificate_bundle
+def prepare(console: Console, /, authority: str, out: Path, crl: bool) -> int:
+    from pki_as_code.apply.ceremony_preparation import (
+        prepare_certificate_bundle,
+        prepare_crl_bundle,
+    )
     from pki_as_code.apply.issuers import Issuers
     from pki_as_code.cli.console import EnvironmentSecrets
     from pki_as_code.cli.output_file import check_new_output, write_new_output
     from pki_as_code.cli.session import note_uncommitted, reading
     from pki_as_code.formats.ceremonies import format_prepared
-    from pki_as_code.plan.bundles import bundle_digest, format_bundle
+    from pki_as_code.plan.bundles import Bundle, bundle_digest, format_bundle
 
     check_new_output(console.directory / out)
     with reading(console, "HEAD") as workspace:
         note_uncommitted(console, workspace.repository)
         issuers = Issuers(workspace, EnvironmentSecrets(interactive=console.interactive))
-        bundle = prepare_certificate_bundle(workspace, authority, issuers, console.now())
+        bundle: Bundle
+        if crl:
+            bundle = prepare_crl_bundle(workspace, authority, console.now())
+        else:
+            bundle = prepare_certificate_bundle(workspace, authority, issuers, console.now())
     data = format_bundle(bundle)
     write_new_output(console.directory / out, data)
     console.write(format_prepared(bundle, bundle_digest(data)))
@@ -101,12 +110,17 @@ def accept(console: Console, /, response: Path, **given: Any) -> int:
             console, workspace, response, name=given["authority"], bundle=given["bundle"]
         )
         name = written.object_id.name
+        what = "certificate" if written.is_certificate else "CRL"
         submission = Submission(
             written.files,
             frozenset([written.object_id]),
-            f"Accept the certificate of {name} from its ceremony",
+            f"Accept the {what} of {name} from its ceremony",
         )
-        if carry_out(console, workspace, submission, how):
-            console.note(f"adopted authority {name}")
+        done = carry_out(console, workspace, submission, how)
+        if done:
+            told = "adopted authority" if written.is_certificate else "published the CRL of"
+            console.note(f"{told} {name}")
             console.next_step("pkictl reconcile")
+        elif done is not None:
+            console.note("No changes.")
     return 0

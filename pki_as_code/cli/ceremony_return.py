@@ -2,48 +2,108 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
 
 from pki_as_code.apply.authority_keys import key_is_in_place
-from pki_as_code.apply.ceremony_acceptance import accept_certificate, find_authority_of
+from pki_as_code.apply.ceremony_acceptance import (
+    accept_certificate,
+    find_authority_of,
+    find_crl_issuer,
+)
 from pki_as_code.apply.ceremony_chains import load_certificate
-from pki_as_code.authoring.manifests import Written
-from pki_as_code.cli.ceremony_table import MOST_BYTES, read_bundle, read_file
+from pki_as_code.authoring.authorities import write_crl
+from pki_as_code.cli.ceremony_table import CRL_LABEL, MOST_BYTES, read_bundle, read_file
 from pki_as_code.cli.console import Console, EnvironmentSecrets
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.keys import key_exists
+from pki_as_code.manifests.attachments import MAX_CRL
+from pki_as_code.model import ObjectId
+from pki_as_code.pkix.crl import read_crl
+from pki_as_code.pkix.pem import encode_pem
 from pki_as_code.plan.adoptable import decode_adopted
 from pki_as_code.plan.authorities import Authority
-from pki_as_code.plan.bundles import CertificateBundle
+from pki_as_code.plan.bundles import Bundle, CertificateBundle, CrlBundle
 from pki_as_code.plan.ceremonies import is_offline
+from pki_as_code.plan.crl_ceremonies import decode_crl
 from pki_as_code.workspace import Workspace
+
+_CRL_BEGIN = b"-----BEGIN X509 CRL-----"
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Files of the repository that have what came back in them."""
+
+    object_id: ObjectId
+    files: Mapping[str, bytes]
+    is_certificate: bool
 
 
 def written_response(
     console: Console, workspace: Workspace, path: Path, *, name: str | None, bundle: Path | None
-) -> Written:
-    """Check what came back; returns the manifest with it."""
-    certificate = load_certificate(decode_adopted(read_file(console, path, MOST_BYTES, "response")))
+) -> Returned:
+    """Check what came back; returns the manifest with it, and a CRL as a file beside it."""
+    data = read_file(console, path, MAX_CRL, "response")
+    carried = read_bundle(console, bundle, None).bundle if bundle is not None else None
+    if _is_crl(data):
+        return _returned_crl(workspace, decode_crl(data), name, carried)
+    if len(data) > MOST_BYTES:
+        raise InvalidValueError(
+            "the response is too large for a certificate",
+            help="give the file that `pkictl ceremony sign` wrote",
+            code="ceremony.no_file",
+        )
+    certificate = load_certificate(decode_adopted(data))
     authority = find_authority_of(certificate, workspace.loaded.manifests, name)
-    carried = None
-    if bundle is not None:
-        carried = _bundle_of(console, bundle, authority)
+    if carried is not None and not isinstance(carried, CertificateBundle):
+        raise _other_bundle(authority)
+    _check_same(carried, authority)
     written = accept_certificate(workspace, certificate, authority, carried, console.now())
     _check_key(console, workspace, authority, certificate, compared=carried is not None)
-    return written
+    return Returned(written.object_id, written.files, True)
 
 
-def _bundle_of(console: Console, path: Path, authority: Authority) -> CertificateBundle:
-    bundle = read_bundle(console, path, None).bundle
-    if not isinstance(bundle, CertificateBundle) or bundle.object_id != authority.object_id:
-        raise InvalidValueError(
-            f"the bundle is not for the certificate of {authority.object_id.name}",
-            help="give the bundle that was carried to this ceremony",
-            code="ceremony.other_bundle",
-        )
-    return bundle
+def _is_crl(data: bytes) -> bool:
+    if _CRL_BEGIN in data:
+        return True
+    try:
+        read_crl(data)
+    except InvalidValueError:
+        return False
+    return True
+
+
+def _returned_crl(
+    workspace: Workspace, der: bytes, name: str | None, carried: Bundle | None
+) -> Returned:
+    """The plan of the change judges it: see `plan.crl_ceremonies`."""
+    description, _ = read_crl(der)
+    authority = find_crl_issuer(description.issuer_name_der, workspace, name)
+    _check_same(carried, authority)
+    if carried is not None and (
+        not isinstance(carried, CrlBundle) or carried.prepared_at != description.this_update
+    ):
+        raise _other_bundle(authority)
+    pem = encode_pem(CRL_LABEL, der)
+    written = write_crl(authority, pem, workspace.tree.read)
+    return Returned(written.object_id, written.files, False)
+
+
+def _check_same(bundle: Bundle | None, authority: Authority) -> None:
+    if bundle is not None and bundle.object_id != authority.object_id:
+        raise _other_bundle(authority)
+
+
+def _other_bundle(authority: Authority) -> InvalidValueError:
+    return InvalidValueError(
+        f"the bundle is not the one that this response of {authority.object_id.name} answers",
+        help="give the bundle that was carried to this ceremony",
+        code="ceremony.other_bundle",
+    )
 
 
 def _check_key(

@@ -7,25 +7,38 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from cryptography import x509
+
 from pki_as_code.apply.ceremony_chains import certificate_pem, read_chain
-from pki_as_code.apply.ceremony_signer import Sitting, open_signer
+from pki_as_code.apply.ceremony_crls import CrlSignedBefore, prepare_bundle_crl, sign_bundle_crl
+from pki_as_code.apply.ceremony_signer import Sitting, open_crl_signer, open_signer
 from pki_as_code.apply.ceremony_signing import SignedBefore, prepare, sign
 from pki_as_code.cli.console import Console, EnvironmentSecrets
 from pki_as_code.cli.output_file import check_new_output
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.escape import quoted
-from pki_as_code.formats.ceremonies import format_digest, format_prepared, format_to_be_signed
+from pki_as_code.formats.ceremonies import (
+    format_crl_to_be_signed,
+    format_digest,
+    format_prepared,
+    format_to_be_signed,
+)
+from pki_as_code.pkix.pem import encode_pem
 from pki_as_code.pkix.serial_numbers import format_serial_number
 from pki_as_code.plan.bundles import (
     MAX_BUNDLE_BYTES,
     Bundle,
     CertificateBundle,
+    CrlBundle,
     bundle_digest,
     parse_bundle,
 )
 from pki_as_code.stores import open_store
+
+CRL_LABEL = "X509 CRL"
 
 MOST_BYTES = 256 * 1024
 """Of a chain, or of a certificate that came back."""
@@ -101,8 +114,8 @@ def sign_bundle(
     console: Console, carried: Carried, sitting: Sitting, out: Path, given: Mapping[str, Any]
 ) -> bytes:
     """Show what is going to be signed, ask, and sign; returns the response, which goes to `out`."""
-    if not isinstance(carried.bundle, CertificateBundle):
-        raise InvalidValueError("CRLs are not signed by this version", code="ceremony.bundle_kind")
+    if isinstance(carried.bundle, CrlBundle):
+        return _sign_crl(console, carried, carried.bundle, sitting, out, given)
     return _sign_certificate(console, carried, carried.bundle, sitting, out, given)
 
 
@@ -114,15 +127,12 @@ def _sign_certificate(
     out: Path,
     given: Mapping[str, Any],
 ) -> bytes:
-    chain = []
-    if given["certificate"] is not None:
-        chain = read_chain(read_file(console, given["certificate"], MOST_BYTES, "certificate"))
     signer = open_signer(
         bundle,
         sitting,
         key_uri=key_uri(given["key_uri"], sitting.root),
         own_key_uri=given["own_key"] and key_uri(given["own_key"], sitting.root),
-        given=chain,
+        given=_given_chain(console, given),
     )
     for uri in signer.made_keys:
         console.note(f"made a key: {uri}")
@@ -142,6 +152,42 @@ def _sign_certificate(
     serial = format_serial_number(pending.prepared.reservation.serial_number)
     console.note(f"signed authority {name}: {serial}")
     return certificate_pem(der)
+
+
+def _sign_crl(
+    console: Console,
+    carried: Carried,
+    bundle: CrlBundle,
+    sitting: Sitting,
+    out: Path,
+    given: Mapping[str, Any],
+) -> bytes:
+    uri, name = key_uri(given["key_uri"], sitting.root), bundle.object_id.name
+    chain = _given_chain(console, given)
+    issuer = open_crl_signer(bundle, sitting, key_uri=uri, given=chain)
+    with TemporaryDirectory(prefix="pki-as-code-") as directory:
+        pending = prepare_bundle_crl(bundle, issuer, sitting, Path(directory))
+        if isinstance(pending, CrlSignedBefore):
+            console.write(format_prepared(bundle, carried.digest))
+            console.note(f"No changes: the CRL of {name} was signed before; here it is again.")
+            return encode_pem(CRL_LABEL, pending.crl_der)
+        check_new_output(out)
+        number, leaving = pending.prepared.number, list(pending.leaving)
+        with pending.prepared:
+            certificate = issuer.certificate
+            console.write(
+                format_crl_to_be_signed(bundle, carried.digest, number, certificate, leaving)
+            )
+            console.confirm(f"Sign CRL {number} of {name}?", yes=given["yes"])
+            der = sign_bundle_crl(pending, issuer, sitting, Path(directory))
+    console.note(f"signed CRL {number} of {name}")
+    return encode_pem(CRL_LABEL, der)
+
+
+def _given_chain(console: Console, given: Mapping[str, Any]) -> list[x509.Certificate]:
+    if given["certificate"] is None:
+        return []
+    return read_chain(read_file(console, given["certificate"], MOST_BYTES, "certificate"))
 
 
 def key_uri(text: str, root: Path) -> str:

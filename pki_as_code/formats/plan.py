@@ -27,6 +27,7 @@ from pki_as_code.model import (
     Action,
     AdoptAuthority,
     AdoptCertificate,
+    AdoptCrl,
     CertificateRequest,
     Change,
     FinishReservation,
@@ -189,14 +190,17 @@ def _change_row(change: Change) -> _Row:
             return _Row(mark, action, thing, safe(certificate.issuer), details)
         case RetireObject(certificate=certificate):
             details = _reasons(change.reasons)
-        case PublishCrl(issuer=issuer):
+        case PublishCrl(issuer=issuer) | AdoptCrl(issuer=issuer):
             return _Row(mark, action, _thing(change.object_id), safe(issuer), _crl_details(change))
         case _:
             assert_never(change)
     return _Row(mark, action, _thing(certificate.object_id), safe(certificate.issuer), details)
 
 
-def _crl_details(change: PublishCrl) -> str:
+def _crl_details(change: PublishCrl | AdoptCrl) -> str:
+    if isinstance(change, AdoptCrl):
+        ends = f"until {format_date(change.next_update)}"
+        return f"{ends}  {_reasons(change.reasons)}   {safe(change.crl_path)}"
     return f"{format_seconds(change.validity_seconds)}  {_reasons(change.reasons)}"
 
 

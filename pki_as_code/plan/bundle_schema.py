@@ -64,6 +64,8 @@ class RequestPart(_Part):
     path_length: Annotated[int, Field(ge=0, le=255)] | None
     extensions: Annotated[dict[ShortText, ExtensionPart], Field(max_length=64)]
     reissue: Annotated[int, Field(ge=0)]
+    crl_shards: Annotated[int, Field(ge=2, le=1024)] | None = None
+    """Left out where there is one CRL of everything."""
 
 
 class KeyPart(_Part):

@@ -247,6 +247,7 @@ def _certificate_bundle(
             for name in sorted(asked.extensions)
         ),
         reissue=asked.reissue,
+        crl_shards=asked.crl_shards or 1,
         intent=read.intent,
     )
     if canonical_json(request.to_json()) != canonical_json(value["request"]):

@@ -42,6 +42,7 @@ from pki_as_code.plan.ceremonies import (
     waits,
 )
 from pki_as_code.plan.certificate_adoption import plan_adoption
+from pki_as_code.plan.crl_ceremonies import plan_offline_crls
 from pki_as_code.plan.crls import plan_crls
 from pki_as_code.plan.observation import Item, Observation, PlanFrame
 from pki_as_code.plan.removals import plan_removed
@@ -80,6 +81,7 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
         *plan_removed(desired, observation, frame, reserved),
     ]
     items += plan_crls(desired, observation, frame, items)
+    items += plan_offline_crls(desired, observation, frame, items)
     return Plan(
         changes=tuple(
             item for item in items if item is not None and not isinstance(item, Refusal | Finding)

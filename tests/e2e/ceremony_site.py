@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.conftest import Done, Repository, make_csr
+from tests.e2e.conftest import Done, Repository, environment, make_csr
 from tests.e2e.quick import Quick
 
 SECRET = {"PKI_PASSPHRASE_ROOT": "correct horse battery staple"}
@@ -99,11 +101,6 @@ def make_table(directory: Path) -> Table:
     return Table(directory)
 
 
-def clone(origin: Path, root: Path) -> Repository:
-    shutil.copytree(origin, root, symlinks=True)
-    return Repository(root)
-
-
 def files_with(directory: Path, needle: bytes) -> list[Path]:
     """Return the files below a directory, the git directory included, that have it in them."""
     found = []
@@ -113,3 +110,36 @@ def files_with(directory: Path, needle: bytes) -> list[Path]:
             if place.is_file() and needle in place.read_bytes():
                 found.append(place)
     return found
+
+
+KILLED = """
+import os, signal, sys
+from pki_as_code.cli.main import main
+from pki_as_code.stores.ledger_store import LedgerStore
+
+whole, calls = LedgerStore.{method}, 0
+
+def dies(self, *given, **named):
+    global calls
+    calls += 1
+    if calls == {at} and {before}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    whole(self, *given, **named)
+    if calls == {at}:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+LedgerStore.{method} = dies
+main(sys.argv[1:])
+"""
+
+
+def killed_sitting(table: Table, bundle: Path, method: str, *, before: bool, at: int = 1) -> None:
+    """Lose power before or after a write to the journal: kill -9 at just that moment."""
+    arguments = ["ceremony", "sign", str(bundle), "--key", "file:media/root.key",
+                 "--out", "lost.out", "--yes"]  # fmt: skip
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED.format(method=method, before=before, at=at), *arguments],
+        cwd=table.directory, env=environment(**SECRET), capture_output=True, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert not (table.directory / "lost.out").exists()

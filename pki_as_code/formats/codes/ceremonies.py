@@ -1,4 +1,4 @@
-"""Ceremonies: bundles, what is signed at the table, what comes back."""
+"""Ceremonies: what needs one, bundles, what is signed at the table, what comes back."""
 
 from __future__ import annotations
 
@@ -41,11 +41,17 @@ TABLE = explanations(
             "The offline machine has neither git nor a network.",
             "Name a file beside the key: sqlite:////media/ceremonies.db.",
         ),
+        "bundle_overtaken": (
+            "The journal has a later CRL than the one in the bundle.",
+            "What was revoked in between would be trusted again.",
+            "Prepare the bundle anew.",
+        ),
         "clock_behind": (
             "The clock of the offline machine is behind the time when the bundle was made.",
             "Machines without a network lose the time; what they sign would be dated wrongly.",
             "Set the clock, and look at the time zone as well.",
         ),
+        "crl_ended": "The CRL would have ended before it was signed.",
         "no_certificate": "Nothing at the table knows the certificate of the authority that signs.",
         "no_own_key": "The key that is to be certified is offline, and nothing says where it is.",
         "open_reservation": (
@@ -90,4 +96,72 @@ AROUND = explanations(
     remedy="Start from what `pkictl plan` says; docs/ceremony.md is the runbook.",
 )
 
-CODES: dict[str, Explanation] = {**BUNDLE, **TABLE, **AROUND}
+PLANNED = explanations(
+    "authority",
+    {
+        "ceremony_needed": (
+            "An authority has no certificate, and what would sign it is offline.",
+            "The key of an offline authority is never there when a run is made: people bring what "
+            "is to be signed to it. Everything else goes on meanwhile.",
+            "Hold the ceremony: the steps are in the message, the runbook is docs/ceremony.md.",
+        ),
+        "crl_ceremony_needed": (
+            "The CRL of an offline authority is missing, out of date or about to end.",
+            "Relying parties that check CRLs refuse the whole hierarchy without a valid one, and "
+            "believe what was revoked until it is on one.",
+            "Hold the ceremony: the steps are in the message. `crl.validity` says how long a CRL "
+            "is valid; without `crl` in its usages an authority has none.",
+        ),
+        "crl_file_online": (
+            "The manifest of an online authority names a CRL.",
+            "An online authority signs its CRLs itself, with numbers of its own.",
+            "Take `crl.file` out.",
+        ),
+        "crl_unfit": (
+            "The CRL that the manifest of an offline authority names cannot be taken up.",
+            "What it leaves out would be trusted again, and a CRL that is out of order is refused "
+            "by those who have seen the next one.",
+            "Put the last CRL back, or have another one signed in a ceremony.",
+        ),
+        "offline_issuer": (
+            "A certificate asks for an issuer that is offline.",
+            "An offline authority signs other authorities, in a ceremony that people hold; nobody "
+            "would hold one for each certificate and each of its renewals.",
+            "Name an online authority below it.",
+        ),
+        "waits_for_ceremony": (
+            "Something waits for the ceremony of an authority above it.",
+            "It cannot be signed before that authority has its certificate.",
+            "Hold the ceremony; the next `pkictl reconcile` goes on by itself.",
+        ),
+    },
+    why="What only an offline key can sign, people have to sign.",
+    remedy="Hold the ceremony: docs/ceremony.md is the runbook.",
+)
+
+CRL_FILE = explanations(
+    "crl",
+    {
+        "bad_base64": "The base64 of a CRL is damaged.",
+        "missing": "There is no file where `crl.file` points to.",
+        "not_pem_or_der": "The file is neither a CRL in PEM nor one in DER.",
+        "private_key": (
+            "A private key stands where a CRL belongs.",
+            "What was once in a repository stays in its history.",
+            "Remove it, and regard the key as compromised if it was pushed.",
+        ),
+        "several_objects": "The file holds several objects instead of one CRL.",
+        "trailing_data": "Something follows the CRL in its file.",
+        "wrong_object": "The file holds something else than a CRL.",
+    },
+    why="The CRL of an offline authority is published as it is in the repository.",
+    remedy="Put the file there that `pkictl ceremony sign` wrote; `pkictl ceremony accept` does.",
+)
+
+CODES: dict[str, Explanation] = {
+    **BUNDLE,
+    **TABLE,
+    **AROUND,
+    **PLANNED,
+    **CRL_FILE,
+}

@@ -13,12 +13,6 @@ AUTHORITY = explanations(
         "certificate_unfit": "The certificate of an authority made elsewhere cannot be taken up.",
         "certificate_unreadable": "The certificate in an authority's manifest is not a PEM "
         "certificate.",
-        "ceremony_needed": (
-            "An authority has no certificate, and what would sign it is offline.",
-            "The key of an offline authority is never there when a run is made: people bring what "
-            "is to be signed to it. Everything else goes on meanwhile.",
-            "Hold the ceremony: the steps are in the message, the runbook is docs/ceremony.md.",
-        ),
         "cycle": (
             "Authorities are each other's parents in a circle.",
             "A chain ends in a root, an authority without a parent.",
@@ -43,12 +37,6 @@ AUTHORITY = explanations(
             "Take `crl` out of its usages, or have another certificate made for it.",
         ),
         "no_file": "The file of a key or certificate cannot be read.",
-        "offline_issuer": (
-            "A certificate asks for an issuer that is offline.",
-            "An offline authority signs other authorities, in a ceremony that people hold; nobody "
-            "would hold one for each certificate and each of its renewals.",
-            "Name an online authority below it.",
-        ),
         "offline": (
             "A key is brought for an authority whose manifest says that it is offline.",
             "An offline authority is one whose key no run may use.",
@@ -64,11 +52,6 @@ AUTHORITY = explanations(
             "These stand in a certificate for those who ask its issuer about it; a root signs "
             "itself, and nobody can revoke it but whoever stops trusting it.",
             "Give the --sign- option of that name, which is for what the root signs.",
-        ),
-        "waits_for_ceremony": (
-            "Something waits for the ceremony of an authority above it.",
-            "It cannot be signed before that authority has its certificate.",
-            "Hold the ceremony; the next `pkictl reconcile` goes on by itself.",
         ),
         "unknown_parent": (
             "The certificate of an authority was signed by one that is not known here.",
