@@ -58,7 +58,7 @@ def prepare(console: Console, /, authority: str, out: Path, crl: bool) -> int:
 @command.command(help="Offline: sign a bundle with the key; needs no repository and no network.")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @option("--key", "key_uri", metavar="URI", required=True, help="The key that signs, such as "
-        "file:/media/root.pem. A root without a certificate gets it made there.")  # fmt: skip
+        "file:/media/root.key. A root without a certificate gets it made there.")  # fmt: skip
 @option("--own-key", metavar="URI", help="The key that is certified, when that is offline, too; "
         "made when it is not there.")  # fmt: skip
 @option("--certificate", metavar="FILE", type=click.Path(path_type=Path), help="The certificate of "

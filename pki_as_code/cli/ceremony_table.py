@@ -135,7 +135,11 @@ def _sign_certificate(
         given=_given_chain(console, given),
     )
     for uri in signer.made_keys:
-        console.note(f"made a key: {uri}")
+        encrypted = given["passphrase"] or sitting.secrets.passphrase_is_given(
+            bundle.object_id.name
+        )
+        told = "" if encrypted else ", which is not encrypted: --passphrase would"
+        console.note(f"made a key at {uri}{told}")
     pending = prepare(bundle, signer, sitting, again=given["again"])
     name = bundle.object_id.name
     if isinstance(pending, SignedBefore):

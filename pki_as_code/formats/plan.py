@@ -43,6 +43,7 @@ from pki_as_code.model import (
     RevokeCertificate,
 )
 from pki_as_code.pkix.serial_numbers import format_serial_number
+from pki_as_code.plan.ceremonies import WAITING
 
 MARKS: dict[Action, str] = {
     Action.ISSUE: "+",
@@ -88,7 +89,12 @@ def format_plan(plan: Plan, *, color: bool = False) -> str:
     if not plan.changes and not plan.refused:
         at = safe(abbreviate(plan.commit)) if plan.commit else "in the working tree"
         at = f"at {at}" if plan.commit else at
-        blocks.append(f"No changes. The issued store matches the manifests {at}.\n")
+        if any(finding.code in WAITING for finding in plan.findings):
+            blocks.append(
+                f"No changes. Some things wait for people; all else matches the manifests {at}.\n"
+            )
+        else:
+            blocks.append(f"No changes. The issued store matches the manifests {at}.\n")
         return "\n".join(blocks)
     rows = [_change_row(change) for change in plan.changes]
     rows += [_refusal_row(refusal) for refusal in plan.refused]

@@ -16,6 +16,11 @@ from pki_as_code.plan.authorities import Authority, chain_of, find_authority
 NEEDED = "authority.ceremony_needed"
 WAITS = "authority.waits_for_ceremony"
 
+CRL_NEEDED = "authority.crl_ceremony_needed"
+
+WAITING = frozenset({NEEDED, WAITS, CRL_NEEDED})
+"""Findings that say what people have to do before a run can go on."""
+
 RUNBOOK = "docs/ceremony.md is the runbook."
 
 

@@ -32,12 +32,10 @@ from pki_as_code.pkix.crl import CrlDescription, CrlEntry, lint_crl, read_crl
 from pki_as_code.pkix.pem import decode_single
 from pki_as_code.pkix.serial_numbers import format_serial_number
 from pki_as_code.plan.authorities import Authority, parents_first
-from pki_as_code.plan.ceremonies import RUNBOOK, is_offline, key_uri_there
+from pki_as_code.plan.ceremonies import CRL_NEEDED, RUNBOOK, is_offline, key_uri_there
 from pki_as_code.plan.crls import CRL_TRIGGERS, CrlCandidate, changed_by, why_no_crl
 from pki_as_code.plan.observation import GivenCrl, Item, Observation, PlanFrame
 from pki_as_code.plan.validate import Desired
-
-NEEDED = "authority.crl_ceremony_needed"
 
 PEM_LABELS = ("X509 CRL",)
 
@@ -251,7 +249,7 @@ def _ceremony_needed(authority: Authority, reason: Reason) -> Finding:
     validity = format_duration(authority.manifest.spec.crl.validity)
     sign = f"pkictl ceremony sign {name}.crl.json --key {key_uri_there(authority)}"
     return Finding(
-        NEEDED,
+        CRL_NEEDED,
         f"the CRL of {name} is due, which its key signs in a ceremony only: {reason.message}",
         authority.source("spec", "crl"),
         Severity.WARNING,
