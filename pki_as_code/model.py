@@ -610,6 +610,34 @@ class PublishCrl:
         return crl_id(self.issuer, self.scope)
 
 
+@dataclass(frozen=True, slots=True)
+class AdoptCrl:
+    """Take up a CRL that people signed with the key of an offline authority."""
+
+    issuer: str
+    crl_der: bytes = field(repr=False)
+    number: int
+    this_update: datetime
+    next_update: datetime
+    entry_count: int
+    as_of: int
+    """Sequence number of the last entry of the ledger that it takes account of."""
+
+    reasons: tuple[Reason, ...]
+    source: Source | None
+    previous: CrlRecord | None = None
+    path: str = ""
+    """The manifest; `crl_path` is the CRL beside it."""
+
+    crl_path: str = ""
+    scope: str = FULL_SCOPE
+    action: Action = Action.PUBLISH
+
+    @property
+    def object_id(self) -> ObjectId:
+        return crl_id(self.issuer, self.scope)
+
+
 def crl_id(issuer: str, scope: str) -> ObjectId:
     """Return the identity of a CRL; it has no manifest of its own."""
     return ObjectId(CRL, "", issuer) if scope == FULL_SCOPE else ObjectId(CRL, issuer, scope)
@@ -626,6 +654,7 @@ Change = (
     | RenameObject
     | RetireObject
     | PublishCrl
+    | AdoptCrl
 )
 
 
@@ -692,6 +721,8 @@ def _change_identity(change: Change) -> JsonValue:
                 identity["reason"] = change.revocation_reason
         case PublishCrl():
             identity["previous"] = change.previous and change.previous.number
+        case AdoptCrl():
+            identity["crl"] = hashlib.sha256(change.crl_der).hexdigest()
     return identity
 
 

@@ -78,12 +78,23 @@ class Issuers:
         An existing key file is taken up: a run that died may have made it, and so may its owner.
         """
         name = request.object_id.name
-        key = self._own_key(self._authority(name))
-        self._check_not_shared(f"authority {name}", public_key_der(key), but=name)
+        key = self.own_key(name)
         completed = replace(request, public_key_der=public_key_der(key))
         if request.issuer == name:
             return open_issuer(name, key, []), completed
         return self.issuer(request.issuer), completed
+
+    def own_key(self, name: str) -> CertificateIssuerPrivateKeyTypes:
+        """
+        Make (or find) the key of an authority that has no certificate yet.
+
+        Raises:
+            KeyBackendError: git would take it, it is of another type or that of another authority,
+                or the authority is offline.
+        """
+        key = self._own_key(self._authority(name))
+        self._check_not_shared(f"authority {name}", public_key_der(key), but=name)
+        return key
 
     def for_request(self, request: CertificateRequest) -> tuple[Issuer, CertificateRequest]:
         """

@@ -21,6 +21,7 @@ from pki_as_code.model import (
     Plan,
     Severity,
 )
+from pki_as_code.plan.ceremonies import is_signed_by_ceremony
 from pki_as_code.plan.guards import guard_plan
 from pki_as_code.workspace import Workspace
 
@@ -122,8 +123,11 @@ def _check_store_is_known(workspace: Workspace) -> None:
     """An empty store beside keys that exist is a lost store, or a misspelt name of one."""
     if workspace.store.head().sequence >= 0:
         return
-    for object_id, authority in workspace.loaded.manifests.of(CertificateAuthority).items():
+    manifests = workspace.loaded.manifests
+    for object_id, authority in manifests.of(CertificateAuthority).items():
         key = authority.manifest.spec.key
+        if not authority.manifest.spec.certificate and is_signed_by_ceremony(authority, manifests):
+            continue  # its key is made for the ceremony, before there is anything to record
         if key is not None and key_exists(key.uri, root=workspace.root):
             raise UnsafePlanError(
                 f"the store {workspace.store.uri} is empty, and authority {object_id.name} has a "

@@ -29,7 +29,9 @@ from pki_as_code.model import ObjectId, Plan, Severity
 from pki_as_code.plan.guards import guard_plan
 from pki_as_code.workspace import Workspace
 
-NOT_DONE = frozenset({"certificate.revoked", "revocation.still_held"})
+NOT_DONE = frozenset(
+    {"certificate.revoked", "revocation.still_held", "authority.waits_for_ceremony"}
+)
 """Warnings of a plan that say why an object is left as it is."""
 
 

@@ -26,6 +26,7 @@ DECLARATIVE = {
     "status": Entry("status", "Tell whether store and manifests agree, and what is due."),
     "explain": Entry("explain", "Explain a finding's code, or a field of a manifest."),
     "schema": Entry("schema", "Print the JSON Schema of manifests."),
+    "ceremony": Entry("ceremony", "Sign with the key of an offline authority, in three steps."),
     "store": Entry("store", "Check or rebuild the record of what was issued."),
     "completion": Entry(
         "completion", "Print a script that makes a shell complete commands and names."

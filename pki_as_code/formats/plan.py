@@ -25,6 +25,7 @@ from pki_as_code.model import (
     Action,
     AdoptAuthority,
     AdoptCertificate,
+    AdoptCrl,
     CertificateRequest,
     Change,
     FinishReservation,
@@ -40,6 +41,7 @@ from pki_as_code.model import (
     RevokeCertificate,
 )
 from pki_as_code.pkix.serial_numbers import format_serial_number
+from pki_as_code.plan.ceremonies import WAITING
 
 MARKS: dict[Action, str] = {
     Action.ISSUE: "+",
@@ -84,7 +86,12 @@ def format_plan(plan: Plan, *, color: bool = False) -> str:
     if not plan.changes and not plan.refused:
         at = safe(abbreviate(plan.commit)) if plan.commit else "in the working tree"
         at = f"at {at}" if plan.commit else at
-        blocks.append(f"No changes. The issued store matches the manifests {at}.\n")
+        if any(finding.code in WAITING for finding in plan.findings):
+            blocks.append(
+                f"No changes. Some things wait for people; all else matches the manifests {at}.\n"
+            )
+        else:
+            blocks.append(f"No changes. The issued store matches the manifests {at}.\n")
         return "\n".join(blocks)
     rows = [_change_row(change) for change in plan.changes]
     rows += [_refusal_row(refusal) for refusal in plan.refused]
@@ -185,14 +192,17 @@ def _change_row(change: Change) -> _Row:
             return _Row(mark, action, thing, safe(certificate.issuer), details)
         case RetireObject(certificate=certificate):
             details = _reasons(change.reasons)
-        case PublishCrl(issuer=issuer):
+        case PublishCrl(issuer=issuer) | AdoptCrl(issuer=issuer):
             return _Row(mark, action, _thing(change.object_id), safe(issuer), _crl_details(change))
         case _:
             assert_never(change)
     return _Row(mark, action, _thing(certificate.object_id), safe(certificate.issuer), details)
 
 
-def _crl_details(change: PublishCrl) -> str:
+def _crl_details(change: PublishCrl | AdoptCrl) -> str:
+    if isinstance(change, AdoptCrl):
+        ends = f"until {format_date(change.next_update)}"
+        return f"{ends}  {_reasons(change.reasons)}   {safe(change.crl_path)}"
     return f"{format_seconds(change.validity_seconds)}  {_reasons(change.reasons)}"
 
 

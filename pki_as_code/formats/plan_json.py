@@ -15,6 +15,7 @@ from pki_as_code.model import (
     AbandonReservation,
     AdoptAuthority,
     AdoptCertificate,
+    AdoptCrl,
     CertificateRecord,
     CertificateRequest,
     Change,
@@ -118,6 +119,19 @@ def _effect_json(change: Change, planned_at: datetime) -> dict[str, JsonValue]:
             ends = planned_at + timedelta(seconds=change.validity_seconds)
             after = {"scope": change.scope, "nextUpdate": format_time(ends)}
             effect = {"issuer": issuer, "before": previous and crl_json(previous), "after": after}
+        case AdoptCrl(issuer=issuer, previous=previous):
+            effect = {
+                "issuer": issuer,
+                "before": previous and crl_json(previous),
+                "after": {
+                    "scope": change.scope,
+                    "number": change.number,
+                    "thisUpdate": format_time(change.this_update),
+                    "nextUpdate": format_time(change.next_update),
+                    "entryCount": change.entry_count,
+                    "sha256": hashlib.sha256(change.crl_der).hexdigest(),
+                },
+            }
         case _:
             assert_never(change)
     return effect

@@ -21,7 +21,7 @@ from pki_as_code.manifests.pkix_values import (
     KeyType,
     Subject,
 )
-from pki_as_code.manifests.scalars import NOT_EMPTY, Integer, Name
+from pki_as_code.manifests.scalars import NOT_EMPTY, Integer, Name, Text
 from pki_as_code.pkix.algorithms import KeySpec, key_spec
 from pki_as_code.pkix.extensions import ExtensionSet
 
@@ -125,6 +125,10 @@ class Crl(Spec):
 
     urls: Maybe[Urls] = None
     """Where the CRL is found. When left out, below `baseUrl` of the project; `[]` for nowhere."""
+
+    file: Maybe[Text] = None
+    """The CRL of an offline authority, which people signed: the path of a file in PEM or DER,
+    relative to the manifest."""
 
     @model_validator(mode="after")
     def _is_refreshed_in_time(self) -> Self:
@@ -243,6 +247,13 @@ class CertificateAuthoritySpec(Spec):
             )
         if self.certificate is not None:
             _check_same_key(self.key, _key_spec_of(self.certificate))
+        if self.crl.file is not None and self.mode == "online":
+            raise FieldError(
+                "the authority is online and signs its CRL itself",
+                field="crl",
+                code="authority.crl_file_online",
+                help="take crl.file out; it is for `mode: offline`",
+            )
         if len(set(self.usages)) != len(self.usages):
             raise FieldError(
                 "a usage is listed twice",

@@ -15,10 +15,22 @@ from pki_as_code.model import (
     Observed,
     Refusal,
     Reservation,
+    Revocation,
 )
 
 Item = Change | Refusal | Finding | None
 """What planning one object gives; None when it is as it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenCrl:
+    """What the store knows of an offline authority whose manifest names a CRL."""
+
+    highest_number: int
+    """The highest CRL number that was used; 0 for none."""
+
+    revoked: tuple[tuple[int, Revocation, datetime], ...]
+    """Serial number, revocation and notAfter of all that the authority revoked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,12 @@ class Observation:
     lost_keys: Collection[ObjectId] = ()
     """OCSP responders whose key is gone, or is not the one they were certified with. Only a run
     that may use keys looks."""
+
+    given_crls: Mapping[str, GivenCrl] = field(default_factory=dict)
+    """What a CRL that people signed is compared with, by authority."""
+
+    sequence: int = -1
+    """Of the last entry of the ledger."""
 
 
 @dataclass(frozen=True, slots=True)

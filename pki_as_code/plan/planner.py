@@ -33,7 +33,16 @@ from pki_as_code.plan.authorities import (
     parents_first,
     resolve_authority,
 )
+from pki_as_code.plan.ceremonies import (
+    ceremony_needed,
+    is_offline,
+    is_signed_by_ceremony,
+    offline_issuer,
+    waited_for,
+    waits,
+)
 from pki_as_code.plan.certificate_adoption import plan_adoption
+from pki_as_code.plan.crl_ceremonies import plan_offline_crls
 from pki_as_code.plan.crls import plan_crls
 from pki_as_code.plan.observation import Item, Observation, PlanFrame
 from pki_as_code.plan.removals import plan_removed
@@ -75,6 +84,7 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
         *plan_removed(desired, observation, frame, reserved),
     ]
     items += plan_crls(desired, observation, frame, items)
+    items += plan_offline_crls(desired, observation, frame, items)
     return Plan(
         changes=tuple(
             item for item in items if item is not None and not isinstance(item, Refusal | Finding)
@@ -113,17 +123,27 @@ def _plan_authority(
     spec = authority.manifest.spec
     observed = observation.objects.get(authority.object_id)
     if spec.certificate:
-        return adopt_authority(authority, known)
+        return adopt_authority(authority, desired.manifests, known)
     current = observed.current if observed and not observed.retired else None
     if current is not None:
         return _check_unchanged(authority, current)
-    if spec.mode == "offline":
-        return Refusal(
-            authority.object_id,
-            Reason("AuthorityOffline", "it is offline and has no certificate yet"),
-            authority.source("spec", "mode"),
-            help="sign it where its key is, and put the certificate under spec.certificate",
-        )
+    barred = _why_no_authority(authority, desired, observation, known)
+    if barred is not None:
+        return barred
+    return IssueCertificate(
+        request=resolve_authority(authority, desired.manifests),
+        action=Action.ISSUE,
+        reasons=(Reason("DoesNotExist", "the authority has no certificate yet"),),
+        source=authority.source("spec"),
+        path=authority.path,
+    )
+
+
+def _why_no_authority(
+    authority: Authority, desired: Desired, observation: Observation, known: Mapping[str, bytes]
+) -> Refusal | Finding | None:
+    """Return why this run does not sign an authority's own certificate; None when it does."""
+    spec = authority.manifest.spec
     parent = find_authority(desired.manifests, spec.parent)
     if parent is not None and "sign" not in parent.manifest.spec.usages:
         return Refusal(
@@ -135,13 +155,12 @@ def _plan_authority(
     barred = why_not_signed(spec.parent or "", desired.manifests, observation)
     if barred is not None:
         return barred.at(authority.source("spec", "parent"))
-    return IssueCertificate(
-        request=resolve_authority(authority, desired.manifests),
-        action=Action.ISSUE,
-        reasons=(Reason("DoesNotExist", "the authority has no certificate yet"),),
-        source=authority.source("spec"),
-        path=authority.path,
-    )
+    if is_signed_by_ceremony(authority, desired.manifests):
+        return ceremony_needed(authority, desired.manifests, known)
+    first = waited_for(spec.parent, desired.manifests, known)
+    if first is not None:
+        return waits(f"authority {authority.object_id.name}", first).at(authority.source("spec"))
+    return None
 
 
 def _check_unchanged(authority: Authority, current: CertificateRecord) -> Refusal | None:
@@ -188,7 +207,7 @@ def _plan_certificate(
     action, reasons = find_reasons(candidate)
     if action is None:
         return None
-    barred = why_not_signed(request.issuer, desired.manifests, observation)
+    barred = _why_not_now(resolved, desired, observation)
     if barred is not None:
         return barred.at(loaded.source("spec", "issuer"))
     return IssueCertificate(
@@ -201,6 +220,22 @@ def _plan_certificate(
         path=loaded.path,
         csr_path=loaded.csr_path,
     )
+
+
+def _why_not_now(
+    resolved: ResolvedCertificate, desired: Desired, observation: Observation
+) -> Finding | None:
+    """Return why its issuer cannot sign it in this run; None when it can."""
+    path = resolved.loaded.object_id.path
+    name = resolved.request.issuer if resolved.request else ""
+    issuer = find_authority(desired.manifests, name)
+    barred = why_not_signed(name, desired.manifests, observation)
+    if barred is not None or issuer is None:
+        return barred
+    if is_offline(issuer):
+        return offline_issuer(path, name)
+    first = waited_for(name, desired.manifests, observation.authorities)
+    return waits(f"certificate {path}", first) if first is not None else None
 
 
 def _renewal_time(

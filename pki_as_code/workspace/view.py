@@ -21,7 +21,7 @@ from pki_as_code.model import (
     Plan,
 )
 from pki_as_code.plan.authorities import committed_key, key_path, key_uri
-from pki_as_code.plan.observation import Observation, PlanFrame
+from pki_as_code.plan.observation import GivenCrl, Observation, PlanFrame
 from pki_as_code.plan.planner import make_plan
 from pki_as_code.plan.responders import responder_key_uri, responders_of
 from pki_as_code.plan.validate import Desired, resolve_all, validate_manifests
@@ -117,7 +117,21 @@ class Workspace:
             authorities=self.store.authorities(),
             crls={(crl.issuer, crl.scope): crl for crl in self.store.crls()},
             crl_changes=self.store.crl_changes(),
+            given_crls=self._given_crls(manifests),
+            sequence=self.store.head().sequence,
         )
+
+    def _given_crls(self, manifests: ManifestSet) -> Mapping[str, GivenCrl]:
+        """Return what the CRLs of offline authorities are compared with."""
+        names = [
+            authority.object_id.name
+            for authority in manifests.of(CertificateAuthority).values()
+            if authority.crl is not None
+        ]
+        return {
+            name: GivenCrl(self.store.highest_crl_number(name), tuple(self.store.revoked(name)))
+            for name in names
+        }
 
     def authority_certificates(self) -> Mapping[str, x509.Certificate]:
         return load_certificates(self.store.authorities())

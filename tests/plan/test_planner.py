@@ -368,13 +368,6 @@ def test_what_an_authority_does_can_be_changed(field, value):
     assert (planned.changes, planned.refused) == ((), ())
 
 
-def test_an_offline_authority_without_a_certificate_is_refused_with_the_way_out():
-    manifests = load(BASE, authority("vault", mode="offline"))
-    planned = plan(manifests, observe(load(BASE)))
-    assert refused(planned) == ["vault: AuthorityOffline"]
-    assert "spec.certificate" in planned.refused[0].help
-
-
 def test_a_parent_that_no_longer_signs_signs_no_new_authority():
     old = authority("old", usages=["crl", "ocsp"])
     before = load(BASE, old)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pki_as_code.formats.codes import (
+    ceremonies,
     keys,
     lints,
     manifests,
@@ -19,6 +20,7 @@ from pki_as_code.formats.codes.base import Explanation
 __all__ = ["CODES", "Explanation"]
 
 _GROUPS = (
+    ceremonies,
     keys,
     lints,
     manifests,

@@ -8,7 +8,8 @@ AUTHORITY = explanations(
     "authority",
     {
         "bad_certificate": "The certificate in an authority's manifest cannot be read.",
-        "certificate_differs": "The certificate in an authority's manifest is for another subject.",
+        "certificate_differs": "The certificate in an authority's manifest is not what the rest of "
+        "it asks for.",
         "certificate_unfit": "The certificate of an authority made elsewhere cannot be taken up.",
         "certificate_unreadable": "The certificate in an authority's manifest is not a PEM "
         "certificate.",
