@@ -84,6 +84,9 @@ class Settings:
     allowed: Mapping[str, int] = field(default_factory=dict)
     """Limits lifted for this run: class -> number."""
 
+    retry: bool = False
+    """Try at once what failed before."""
+
 
 def apply_plan(plan: Plan, workspace: Workspace, settings: Settings) -> Iterator[Outcome]:
     """

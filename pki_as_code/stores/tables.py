@@ -30,7 +30,7 @@ from sqlalchemy.types import TypeDecorator
 from pki_as_code.model import JsonValue, canonical_json, format_time
 from pki_as_code.pkix.serial_numbers import serial_number_hex
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 # Ordered by bytes everywhere, never by a language.
 _TEXT: Final = String().with_variant(String(collation="C"), "postgresql")
@@ -118,6 +118,7 @@ objects: Final = Table(
     Column("failure_message", _TEXT),
     Column("failure_attempts", Integer),
     Column("failed_at", UtcTime),
+    Column("failure_request_digest", _TEXT),
     Column("retry_at", UtcTime),
     Column("renamed_from", Json),
 )

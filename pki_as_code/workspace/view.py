@@ -57,9 +57,9 @@ class Workspace:
         tree = RevisionTree(self.repository, commit)
         return replace(self, commit=commit, tree=tree, loaded=load_manifests(tree))
 
-    def plan(self, now: datetime, only: Collection[ObjectId] = ()) -> Plan:
+    def plan(self, now: datetime, only: Collection[ObjectId] = (), *, retry: bool = False) -> Plan:
         """
-        Plan everything, or the objects in `only`.
+        Plan everything, or the objects in `only`; with `retry` also what failed a while ago.
 
         An error in one certificate, revocation or watcher is a finding of the plan and keeps that
         object out of it; what cannot be read, and what administrators share, concerns all.
@@ -86,6 +86,7 @@ class Workspace:
             store=self.store.uri,
             now=now,
             only=frozenset(only),
+            retry=retry,
         )
         plan = make_plan(desired, observation, frame)
         problems = judge_changes(plan, desired, observation, self.store, now)

@@ -56,7 +56,7 @@ def test_as_many_revocations_as_allowed_pass_and_one_more_does_not():
         guard_plan(revoking(4), guarded(maxRevocations=3), {})
     assert no.value.exit_code == 4
     assert "--allow-unsafe revoke=4" in no.value.help
-    assert [finding.code for finding in no.value.findings] == ["plan.too_many"]
+    assert [finding.code for finding in no.value.findings] == ["plan.too_many_revocations"]
 
 
 def test_the_built_in_limit_of_revocations_is_20():
@@ -72,12 +72,21 @@ def test_no_revocation_at_all_can_be_the_limit():
         guard_plan(revoking(1), guarded(maxRevocations=0), {})
 
 
-@pytest.mark.parametrize(("before", "name"), [("", "issue"), ("old.example.com", "replace")])
-def test_new_certificates_and_replacements_are_limited(before, name):
+@pytest.mark.parametrize(
+    ("before", "name", "setting", "code"),
+    [
+        ("", "issue", "maxIssues", "plan.too_many_issues"),
+        ("old.example.com", "replace", "maxReplacements", "plan.too_many_replacements"),
+    ],
+)
+def test_new_certificates_and_replacements_are_limited(before, name, setting, code):
     planned = issuing(3, before=before)
-    guard_plan(planned, guarded(maxIssues=3), {})
-    with pytest.raises(UnsafePlanError, match=f"would {name} 3 certificates, the limit is 2"):
-        guard_plan(planned, guarded(maxIssues=2), {})
+    guard_plan(planned, guarded(**{setting: 3}), {})
+    with pytest.raises(UnsafePlanError, match=f"would {name} 3 certificates, the limit is 2") as no:
+        guard_plan(planned, guarded(**{setting: 2}), {})
+    assert [finding.code for finding in no.value.findings] == [code]
+    assert f"--allow-unsafe {name}=3" in no.value.help
+    assert setting in no.value.help
 
 
 def test_a_limit_is_lifted_for_its_class_and_up_to_its_number():
@@ -109,7 +118,7 @@ def test_renewals_are_limited_too():
     current = record(web())
     planned = plan(manifests, observe(manifests, current), now=current.not_after)
     guard_plan(planned, guarded(maxIssues=1), {})
-    with pytest.raises(UnsafePlanError, match="would renew 1 certificates"):
+    with pytest.raises(UnsafePlanError, match="would renew 1 certificate, the limit is 0"):
         guard_plan(planned, guarded(maxIssues=0), {})
     guard_plan(planned, guarded(maxIssues=0), {"renew": 1})
 
@@ -166,9 +175,11 @@ def test_a_plan_knows_how_many_certificates_are_live():
 def test_a_share_of_the_revocations_is_the_limit_from_10_certificates_up(live, most):
     guard_plan(*fleet(live, most), {})
     planned, manifests = fleet(live, most + 1)
-    with pytest.raises(UnsafePlanError, match=f"{most + 1} of {live} certificates") as no:
+    with pytest.raises(
+        UnsafePlanError, match=f"revoke {most + 1} certificates, the limit is 20% of {live}"
+    ) as no:
         guard_plan(planned, manifests, {})
-    assert [finding.code for finding in no.value.findings] == ["plan.too_many"]
+    assert [finding.code for finding in no.value.findings] == ["plan.too_many_revocations"]
     assert f"--allow-unsafe revoke={most + 1}" in no.value.help
     guard_plan(planned, manifests, {"revoke": most + 1})
     for allowed in ({"revoke": most}, {"empty": 100, "replay": 1}):
