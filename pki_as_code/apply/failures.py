@@ -28,6 +28,8 @@ def record_failures(
     Raises:
         ContentionError, StoreError: as `store.record`.
     """
+    if not failed:
+        return
     known = workspace.store.observe(failed)
     entries: list[Failed] = []
     for object_id, outcome in failed.items():
@@ -45,8 +47,8 @@ def record_failures(
         entries.append(Failed(object_id, _told(error), attempts, retry_at, digest))
     if entries:
         things = "1 object" if len(entries) == 1 else f"{len(entries)} objects"
-        message = f"failed {things}"
-        workspace.store.record(entries, now=settings.now, message=f"{message}\n")
+        message = f"{things} failed\n\nSource-Commit: {workspace.commit}\n"
+        workspace.store.record(entries, now=settings.now, message=message)
 
 
 def _told(error: PkiAsCodeError) -> str:

@@ -38,7 +38,7 @@ def add(repository: InProcess, name: str, *lines: str) -> None:
 
 @pytest.fixture(scope="module")
 def ailing_template(template, tmp_path_factory) -> Path:
-    """Authority `second`, whose key is encrypted, is to sign `ailing`; `issuing` signs `healthy`."""
+    """`second`, whose key is encrypted, is to sign `ailing`; `issuing` signs `healthy`."""
     root = tmp_path_factory.mktemp("ailing") / "example-pki"
     shutil.copytree(template, root, symlinks=True)
     repository = in_process(root)

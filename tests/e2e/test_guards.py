@@ -23,7 +23,10 @@ def add(repository: InProcess, name: str, *lines: str) -> None:
     csr = repository.root / f"certificates/{name}.csr"
     if not csr.exists():
         make_csr(csr)
-    given = [f"csrFile: {name.rpartition('/')[2]}.csr", f"subjectAltNames: [{csr.stem}.example.com]"]
+    given = [
+        f"csrFile: {name.rpartition('/')[2]}.csr",
+        f"subjectAltNames: [{csr.stem}.example.com]",
+    ]
     repository.manifest(name, "\n".join([*given, *lines]))
 
 
