@@ -22,6 +22,7 @@ JsonValue = Any
 
 CERTIFICATE = "Certificate"
 AUTHORITY = "CertificateAuthority"
+CRL = "CertificateRevocationList"
 DEFAULT_NAMESPACE = "default"
 
 
@@ -165,6 +166,10 @@ class CertificateRequest:
     basicConstraints, key identifiers)."""
 
     reissue: int = 0
+    crl_shards: int = 1
+    """Over how many CRLs the issuer spreads its certificates: the serial number says into which
+    this one goes, and its CRL distribution point names that."""
+
     intent: Mapping[str, JsonValue] = field(default_factory=dict, compare=False)
     """What the manifest itself says, normalised. A request whose intent is unchanged while its
     digest is not was changed by something shared (a profile, an authority): no cause to re-sign."""
@@ -193,6 +198,7 @@ class CertificateRequest:
                 for extension in self.extensions
             },
             "reissue": self.reissue,
+            **({"crlShards": self.crl_shards} if self.crl_shards > 1 else {}),
         }
 
     @property
@@ -300,6 +306,36 @@ class Reservation:
     deletion_policy: str
 
 
+FULL_SCOPE = "full"
+USER_SCOPE = "user"
+CA_SCOPE = "ca"
+
+
+def shard_scope(serial_number: int, shards: int) -> str:
+    """Return the scope of the shard that a certificate belongs to, of that many."""
+    return f"shard-{serial_number % shards}"
+
+
+@dataclass(frozen=True, slots=True)
+class CrlRecord:
+    """The last CRL of an authority and scope."""
+
+    issuer: str
+    scope: str
+    """`full` (all that the authority revoked), `user`, `ca` (only such certificates), or
+    `shard-<n>`."""
+
+    number: int
+    this_update: datetime
+    next_update: datetime
+    digest: str
+    """Hex SHA-256 of the DER."""
+
+    entry_count: int
+    as_of: int
+    """Sequence number of the last entry of the ledger that it takes account of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An object whose last attempt failed; it is tried again after `retry_at`."""
@@ -364,6 +400,7 @@ class Action(enum.StrEnum):
     ADOPT = "adopt"
     RENAME = "rename"
     RETIRE = "retire"
+    PUBLISH = "publish"
     FINISH = "finish"
     ABANDON = "abandon"
 
@@ -507,6 +544,37 @@ class RetireObject:
     action: Action = Action.RETIRE
 
 
+@dataclass(frozen=True, slots=True)
+class PublishCrl:
+    """Sign and record the next CRL of an authority and scope."""
+
+    issuer: str
+    scope: str
+    reasons: tuple[Reason, ...]
+    source: Source | None
+    previous: CrlRecord | None = None
+    validity_seconds: int = 7 * 86_400
+    """From thisUpdate to nextUpdate."""
+
+    full_names: tuple[str, ...] = ()
+    """URIs of a shard, as the certificates in it name them."""
+
+    first_number: int = 1
+    """The lowest CRL number there may be: an authority made elsewhere has used some."""
+
+    path: str = ""
+    action: Action = Action.PUBLISH
+
+    @property
+    def object_id(self) -> ObjectId:
+        return crl_id(self.issuer, self.scope)
+
+
+def crl_id(issuer: str, scope: str) -> ObjectId:
+    """Return the identity of a CRL; it has no manifest of its own."""
+    return ObjectId(CRL, "", issuer) if scope == FULL_SCOPE else ObjectId(CRL, issuer, scope)
+
+
 Change = (
     IssueCertificate
     | FinishReservation
@@ -517,6 +585,7 @@ Change = (
     | ReleaseHold
     | RenameObject
     | RetireObject
+    | PublishCrl
 )
 
 
@@ -587,6 +656,8 @@ def _change_identity(change: Change) -> JsonValue:
                 identity["reason"] = change.revocation_reason
                 invalid_since = change.invalidity_date
                 identity["invalidityDate"] = invalid_since and format_time(invalid_since)
+        case PublishCrl():
+            identity["previous"] = change.previous and change.previous.number
     return identity
 
 
@@ -602,6 +673,9 @@ class StatusReport:
 
     reservations: tuple[Reservation, ...]
     failures: tuple[Failure, ...]
+    crls: tuple[CrlRecord, ...]
+    """The last CRL of each authority and scope."""
+
     checked_at: datetime
 
     @property

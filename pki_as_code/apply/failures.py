@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pki_as_code.apply.run import Outcome, Settings
+from pki_as_code.apply.outcome import Outcome, Settings
 from pki_as_code.errors import PkiAsCodeError
 from pki_as_code.escape import safe
 from pki_as_code.model import FinishReservation, IssueCertificate, ObjectId

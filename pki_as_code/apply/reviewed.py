@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from pki_as_code.apply.failures import record_failures
+from pki_as_code.apply.outcome import Outcome, Settings
 from pki_as_code.apply.reconcile import Progress, check_run, leads_on, record_when_complete
-from pki_as_code.apply.run import Outcome, Settings, apply_plan
+from pki_as_code.apply.run import apply_plan
 from pki_as_code.errors import ContentionError, StalePlanError
 from pki_as_code.formats.reviewed_plan import ReviewedPlan, check_age, check_reviewed
 from pki_as_code.model import Plan

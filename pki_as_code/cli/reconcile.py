@@ -11,7 +11,7 @@ from pki_as_code.cli.console import Console
 from pki_as_code.cli.options import option
 
 if TYPE_CHECKING:
-    from pki_as_code.apply.run import Settings
+    from pki_as_code.apply.outcome import Settings
     from pki_as_code.formats.reviewed_plan import ReviewedPlan
     from pki_as_code.model import ObjectId, Plan
     from pki_as_code.workspace import Workspace
@@ -52,7 +52,7 @@ def command(
     full: bool,
 ) -> int:
     from pki_as_code.apply.issuers import Issuers
-    from pki_as_code.apply.run import Settings
+    from pki_as_code.apply.outcome import Settings
     from pki_as_code.cli.console import EnvironmentSecrets
     from pki_as_code.cli.session import note_uncommitted, reading, writing
     from pki_as_code.workspace.lookup import check_objects

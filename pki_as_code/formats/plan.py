@@ -22,6 +22,7 @@ from pki_as_code.formats.terminal import (
 from pki_as_code.formats.values import format_date, format_seconds
 from pki_as_code.model import (
     AUTHORITY,
+    CRL,
     AbandonReservation,
     Action,
     AdoptAuthority,
@@ -32,6 +33,7 @@ from pki_as_code.model import (
     IssueCertificate,
     ObjectId,
     Plan,
+    PublishCrl,
     Reason,
     Refusal,
     ReleaseHold,
@@ -50,6 +52,7 @@ MARKS: dict[Action, str] = {
     Action.ADOPT: "+",
     Action.RENAME: "~",
     Action.RETIRE: "-",
+    Action.PUBLISH: "+",
     Action.FINISH: "+",
     Action.ABANDON: "-",
 }
@@ -59,6 +62,7 @@ _STYLES = {"+": (GREEN,), "~": (YELLOW,), "-": (RED,), REFUSED: (BOLD, RED)}
 ALWAYS_COUNTED = (Action.ISSUE, Action.REPLACE, Action.RENEW, Action.REVOKE)
 """Named in the summary even when there are none; other actions only when there are some."""
 
+_KINDS = {AUTHORITY: "authority", CRL: "crl"}
 _ABBREVIATED_COMMIT = 7
 _ACTION_WIDTH = 8
 _WIDEST_ALIGNED = 40
@@ -144,7 +148,7 @@ def _column_width(texts: Iterator[str]) -> int:
 
 
 def _thing(object_id: ObjectId) -> str:
-    kind = "authority" if object_id.kind == AUTHORITY else object_id.kind.lower()
+    kind = _KINDS.get(object_id.kind, object_id.kind.lower())
     return f"{safe(kind)} {safe(object_id.path)}"
 
 
@@ -188,9 +192,15 @@ def _change_row(change: Change) -> _Row:
             return _Row(mark, action, thing, safe(certificate.issuer), details)
         case RetireObject(certificate=certificate):
             details = _reasons(change.reasons)
+        case PublishCrl(issuer=issuer):
+            return _Row(mark, action, _thing(change.object_id), safe(issuer), _crl_details(change))
         case _:
             assert_never(change)
     return _Row(mark, action, _thing(certificate.object_id), safe(certificate.issuer), details)
+
+
+def _crl_details(change: PublishCrl) -> str:
+    return f"{format_seconds(change.validity_seconds)}  {_reasons(change.reasons)}"
 
 
 def _issue_details(change: IssueCertificate) -> str:

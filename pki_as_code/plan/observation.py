@@ -9,6 +9,7 @@ from datetime import datetime
 from pki_as_code.model import (
     CertificateRecord,
     Change,
+    CrlRecord,
     Finding,
     ObjectId,
     Observed,
@@ -36,6 +37,12 @@ class Observation:
 
     authorities: Mapping[str, bytes] = field(default_factory=dict)
     """Certificates (DER) of the authorities that have one."""
+
+    crls: Mapping[tuple[str, str], CrlRecord] = field(default_factory=dict)
+    """The last CRL by authority and scope."""
+
+    crl_changes: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """When that which a CRL lists changed last: a sequence number by authority and scope."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from pki_as_code.plan.authorities import (
     resolve_authority,
 )
 from pki_as_code.plan.certificate_adoption import plan_adoption
+from pki_as_code.plan.crls import plan_crls
 from pki_as_code.plan.observation import Item, Observation, PlanFrame
 from pki_as_code.plan.removals import plan_removed
 from pki_as_code.plan.requests import ResolvedCertificate
@@ -54,6 +55,7 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
     3. Certificates, by the triggers.
     4. Revocations and lifted holds.
     5. What is in the store and no longer in the repository.
+    6. CRLs that are due, or that the decisions before make due.
 
     What failed a short while ago is left out of all this, until it is tried again.
     """
@@ -74,6 +76,7 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
     ]
     told = list(leave_waiting(planned, then, frame))
     items = [item for item, _ in told]
+    items += plan_crls(desired, observation, frame, items)
     return Plan(
         changes=tuple(
             item for item in items if item is not None and not isinstance(item, Refusal | Finding)

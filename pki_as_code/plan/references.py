@@ -17,7 +17,7 @@ from pki_as_code.manifests.profile import Profile
 from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.manifests.watcher import Watcher
 from pki_as_code.model import AUTHORITY, Finding, Severity
-from pki_as_code.plan.authorities import authority_id, cycle_findings, find_authority
+from pki_as_code.plan.authorities import authority_id, crl_urls, cycle_findings, find_authority
 from pki_as_code.plan.certificate_adoption import adopted_findings
 from pki_as_code.plan.defaults import dangling
 
@@ -133,9 +133,21 @@ def nothing_is_without_effect(manifests: ManifestSet) -> Iterator[Finding]:
             yield _without_effect(profile, "spec", "keys", "maxAge")
         if profile.manifest.spec.on_change == "Reissue":
             yield _without_effect(profile, "spec", "onChange")
+
+
+def shards_are_found(manifests: ManifestSet) -> Iterator[Finding]:
+    """A certificate has to say in which shard it is looked for: its CRL URL names that."""
     for authority in manifests.of(CertificateAuthority).values():
-        if authority.manifest.spec.crl.shards > 1:
-            yield _without_effect(authority, "spec", "crl", "shards")
+        if authority.manifest.spec.crl.shards == 1:
+            continue
+        urls = crl_urls(authority, manifests)
+        if not urls or not all("{CRL_PATH}" in url for url in urls):
+            yield Finding(
+                "authority.shards_without_path",
+                f"the CRL URLs of {authority.object_id.name} do not say which shard is meant",
+                authority.source("spec", "crl", "urls" if urls else "shards"),
+                help="write {CRL_PATH} in each of crl.urls, or set baseUrl in pki.yaml",
+            )
 
 
 def _without_effect(loaded: Loaded[Any], *field: str) -> Finding:
@@ -156,6 +168,7 @@ REFERENCE_CHECKS: tuple[ReferenceCheck, ...] = (
     revocations_name_something,
     watchers_name_something,
     teams_keep_to_themselves,
+    shards_are_found,
     nothing_is_without_effect,
     adopted_findings,
 )

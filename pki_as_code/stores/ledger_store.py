@@ -8,13 +8,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from pathlib import Path
+from typing import BinaryIO, Final
 
 from sqlalchemy import Connection, Engine, select
 
 from pki_as_code.errors import StoreError
 from pki_as_code.model import (
+    FULL_SCOPE,
     CertificateRecord,
+    CrlRecord,
     Failure,
     Finding,
     ObjectId,
@@ -24,12 +27,14 @@ from pki_as_code.model import (
     Source,
     format_time,
 )
-from pki_as_code.stores import codec, index, tables
-from pki_as_code.stores.bulk_reads import load_notices
+from pki_as_code.stores import codec, crl_queries, index, tables
+from pki_as_code.stores.bulk_reads import load_crls, load_notices
+from pki_as_code.stores.crl_rules import check_crl_files
+from pki_as_code.stores.crl_states import CrlStates
 from pki_as_code.stores.engine import reading, writing
 from pki_as_code.stores.entries import Entry, Genesis, Payload, Reserved
 from pki_as_code.stores.in_force import is_in_force
-from pki_as_code.stores.interface import CertificateFilter, Head
+from pki_as_code.stores.interface import CertificateFilter, CrlKey, Head
 from pki_as_code.stores.projection import Observer, apply_entry
 from pki_as_code.stores.states import head_of
 from pki_as_code.stores.verification import verify_store
@@ -74,8 +79,13 @@ class LedgerStore(abc.ABC):
         """
 
     @abc.abstractmethod
-    def _append(self, payloads: Sequence[Payload], now: datetime, message: str) -> None:
-        """Make durable what of `payloads` is not in force already."""
+    def _append(
+        self, payloads: Sequence[Payload], now: datetime, message: str, crls: Mapping[CrlKey, Path]
+    ) -> None:
+        """Make durable what of `payloads` is not in force already, and the files of CRLs."""
+
+    @abc.abstractmethod
+    def open_crl(self, issuer: str, scope: str = FULL_SCOPE) -> BinaryIO: ...
 
     @abc.abstractmethod
     def _ready(self) -> None:
@@ -134,9 +144,23 @@ class LedgerStore(abc.ABC):
         with self._reading() as connection:
             return index.authority_certificates(connection)
 
-    def revoked(self, issuer: str) -> Iterator[tuple[int, Revocation, datetime]]:
+    def revoked(
+        self, issuer: str, scope: str = FULL_SCOPE, *, not_after_from: datetime | None = None
+    ) -> Iterator[tuple[int, Revocation, datetime]]:
         with self._reading() as connection:
-            yield from index.revoked(connection, issuer)
+            yield from crl_queries.revoked(connection, issuer, scope, not_after_from)
+
+    def crls(self) -> tuple[CrlRecord, ...]:
+        with self._reading() as connection:
+            return tuple(load_crls(connection).values())
+
+    def crl_changes(self) -> Mapping[CrlKey, int]:
+        with self._reading() as connection:
+            return crl_queries.crl_changes(connection)
+
+    def highest_crl_number(self, issuer: str) -> int:
+        with self._reading() as connection:
+            return CrlStates(connection).highest_number(issuer)
 
     def open_reservations(self) -> Iterator[Reservation]:
         with self._reading() as connection:
@@ -182,10 +206,18 @@ class LedgerStore(abc.ABC):
     # --- Changes ---
 
     def reserve(self, reservations: Sequence[Reserved], *, now: datetime, message: str) -> None:
-        self._append(reservations, now, message)
+        self._append(reservations, now, message, {})
 
-    def record(self, payloads: Sequence[Payload], *, now: datetime, message: str) -> None:
-        self._append(payloads, now, message)
+    def record(
+        self,
+        payloads: Sequence[Payload],
+        *,
+        now: datetime,
+        message: str,
+        crls: Mapping[CrlKey, Path] | None = None,
+    ) -> None:
+        check_crl_files(payloads, crls or {})
+        self._append(payloads, now, message, crls or {})
 
     def close(self) -> None:
         self._engine.dispose()

@@ -38,5 +38,6 @@ def read_status(workspace: Workspace, now: datetime) -> StatusReport:
         expiring=tuple(store.find(soon)),
         reservations=tuple(store.open_reservations()),
         failures=tuple(f for f in store.failures() if f.object_id in pending),
+        crls=store.crls(),
         checked_at=now,
     )

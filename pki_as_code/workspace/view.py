@@ -107,6 +107,8 @@ class Workspace:
                 for object_id, loaded in manifests.of(Revocation).items()
             },
             authorities=self.store.authorities(),
+            crls={(crl.issuer, crl.scope): crl for crl in self.store.crls()},
+            crl_changes=self.store.crl_changes(),
         )
 
     def authority_certificates(self) -> Mapping[str, x509.Certificate]:

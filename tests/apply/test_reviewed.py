@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from pki_as_code.apply.issuers import Issuers
+from pki_as_code.apply.outcome import Outcome, Settings
 from pki_as_code.apply.reviewed import reconcile_reviewed
-from pki_as_code.apply.run import Outcome, Settings
 from pki_as_code.errors import StalePlanError
 from pki_as_code.formats import format_plan_json
 from pki_as_code.formats.reviewed_plan import ReviewedPlan, parse_reviewed_plan

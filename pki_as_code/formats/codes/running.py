@@ -56,6 +56,12 @@ STORE = explanations(
             "issued from a ledger that was.",
             "Find out who changed it; put back the ledger from a clone or a backup.",
         ),
+        "crl_times": (
+            "The times of a CRL do not go forward.",
+            "thisUpdate of the next CRL is never before that of the last (RFC 5280 section 5.1.2.4).",
+            "Check the clock of this machine.",
+        ),
+        "no_crl": "The store has no CRL of that authority and scope.",
         "clock_went_back": (
             "The clock shows a time before the last entry of the store.",
             "Certificates and CRLs with wrong times cannot be taken back.",
