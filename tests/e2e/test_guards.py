@@ -45,7 +45,9 @@ def revoke(repository: InProcess, *names: str) -> None:
 
 
 def entries(repository: InProcess, since: int = 0) -> Counter[str]:
-    return Counter(entry["type"] for entry in repository.ledger()[since:])
+    """Count what was written, but for the CRLs that follow from it."""
+    types = (entry["type"] for entry in repository.ledger()[since:])
+    return Counter(name for name in types if not name.startswith("crl"))
 
 
 def refused(repository: InProcess, *arguments: str) -> str:
@@ -237,14 +239,18 @@ def test_with_the_guards_lifted_removing_every_manifest_does_what_the_plan_said(
         refused(mixed, "reconcile", "--allow-unsafe", lifted)
 
     plan = mixed.run("plan", "--output", "json", expect=4).json
-    said = Counter((change["action"], change["name"]) for change in plan["changes"])
+    said = Counter(
+        (change["action"], change["name"])
+        for change in plan["changes"]
+        if change["action"] != "publish"
+    )
     before = len(mixed.ledger())
     mixed.run("reconcile", "--allow-unsafe", "empty=12,revoke=6")
     words = {"revoked": "revoke", "retired": "retire"}
     done = Counter(
         (words[entry["type"]], entry["object"]["name"])
         for entry in mixed.ledger()[before:]
-        if entry["type"] != "reconciled"
+        if entry["type"] in words
     )
     assert done == said
     assert Counter(action for action, _ in done) == {"revoke": 6, "retire": 12}
