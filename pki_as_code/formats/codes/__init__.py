@@ -10,13 +10,14 @@ from pki_as_code.formats.codes import (
     names,
     notices,
     planning,
+    revocation_lists,
     running,
 )
 from pki_as_code.formats.codes.base import Explanation
 
 __all__ = ["CODES", "Explanation"]
 
-_GROUPS = (guards, keys, lints, manifests, names, notices, planning, running)
+_GROUPS = (guards, keys, lints, manifests, names, notices, planning, revocation_lists, running)
 
 CODES: dict[str, Explanation] = {
     code: explanation for group in _GROUPS for code, explanation in group.CODES.items()

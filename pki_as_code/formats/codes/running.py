@@ -134,6 +134,7 @@ ISSUANCE = explanations(
     "issuance",
     {
         "bytes_differ": "Signed bytes are not those that were reserved.",
+        "crl_scope": "A partial CRL would not say that it is one.",
         "issuer_not_issued": "The authority has no certificate yet.",
         "no_authority": "An authority that must sign has no manifest any more.",
         "refused": "The issuer refuses to sign.",
@@ -143,7 +144,7 @@ ISSUANCE = explanations(
             "A key backend that gives wrong signatures would make certificates nobody can use.",
             "Check the key backend. The reservation stays, the next run signs it again.",
         ),
-        "spent": "A prepared certificate was to be signed a second time.",
+        "spent": "What was prepared was to be signed a second time.",
     },
     why="What is signed is byte for byte what was linted and reserved, and signed once.",
     remedy="Correct what the message names and run `pkictl reconcile` again. If nothing was wrong "
