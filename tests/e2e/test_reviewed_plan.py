@@ -92,6 +92,22 @@ def test_a_plan_of_the_pull_request_is_applied_to_the_merge_that_has_another_com
     assert repository.store_head() == head
 
 
+def test_a_revocation_is_reviewed_and_applied_with_the_crl_that_follows(repository):
+    repository.write(
+        "revocations/web.yaml",
+        "apiVersion: pki-as-code/v1\nkind: Revocation\nmetadata: {name: web}\n"
+        "spec: {certificate: web, reason: superseded}\n",
+    )
+    repository.commit()
+    repository.run("plan", "--ref", "HEAD", "--out", PLAN)
+    reviewed = [(change["action"], change["name"]) for change in plan_of(repository)["changes"]]
+    assert ("revoke", "web") in reviewed
+    done = repository.run("reconcile", "--plan", PLAN)
+    assert "revoked certificate web" in done.err
+    assert "more to do" not in done.err
+    assert repository.run("plan", "--output", "json").json["changes"] == []
+
+
 def test_the_revision_can_be_named(repository):
     repository.run("reconcile", "--plan", PLAN, "--ref", "proposal")
     assert names(repository) == ["api", "web", "web"]
