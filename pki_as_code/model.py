@@ -368,6 +368,8 @@ class Failure:
     attempts: int
     failed_at: datetime
     retry_at: datetime
+    request_digest: str
+    """What was asked for then; something else is tried at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -687,6 +689,9 @@ class Plan:
     live: int = 0
     """How many certificates the store looks after; guards measure a plan by it."""
 
+    waiting: tuple[ObjectId, ...] = ()
+    """Objects that failed and are left out until they are tried again."""
+
     @property
     def digest(self) -> str:
         """Name the reviewed plan. Neither the time nor the commit is part of it, its effect is."""
@@ -709,6 +714,7 @@ def _change_identity(change: Change) -> JsonValue:
         case IssueCertificate():
             identity["request"] = change.request.digest
             identity["replaces"] = change.replaces and f"{change.replaces.serial_number:x}"
+            identity["deletionPolicy"] = change.deletion_policy
         case FinishReservation() | AbandonReservation():
             identity["serial"] = f"{change.reservation.serial_number:x}"
         case AdoptAuthority() | AdoptCertificate():
@@ -719,6 +725,8 @@ def _change_identity(change: Change) -> JsonValue:
             )
             if isinstance(change, RevokeCertificate):
                 identity["reason"] = change.revocation_reason
+                invalid_since = change.invalidity_date
+                identity["invalidityDate"] = invalid_since and format_time(invalid_since)
         case PublishCrl():
             identity["previous"] = change.previous and change.previous.number
         case AdoptCrl():
@@ -745,7 +753,7 @@ class StatusReport:
 
     @property
     def in_sync(self) -> bool:
-        return not self.plan.changes and not self.plan.refused
+        return not (self.plan.changes or self.plan.refused or self.plan.waiting)
 
 
 # --- Notices -------------------------------------------------------------------------------------

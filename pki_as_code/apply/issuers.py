@@ -43,6 +43,7 @@ class Issuers:
         self._workspace, self._secrets = workspace, secrets
         self._open: dict[str, Issuer] = {}
         self._responders = ResponderKeys(workspace, secrets)
+        self._unusable: dict[str, KeyBackendError] = {}
         self._keys: dict[str, CertificateIssuerPrivateKeyTypes] = {}
 
     def of(self, workspace: Workspace) -> Issuers:
@@ -68,7 +69,7 @@ class Issuers:
                     help="`pkictl reconcile` signs it first",
                     code="issuance.issuer_not_issued",
                 )
-            self._open[name] = open_issuer(name, self._key(authority), chain)
+            self._open[name] = open_issuer(name, self._key_once(authority), chain)
         return self._open[name]
 
     def for_authority(self, request: CertificateRequest) -> tuple[Issuer, CertificateRequest]:
@@ -150,6 +151,17 @@ class Issuers:
                     self._check_own_key(self._authority(change.object_id.name))
                 if change.request.issuer != change.object_id.name:
                     self.issuer(change.request.issuer)
+
+    def _key_once(self, authority: Authority) -> CertificateIssuerPrivateKeyTypes:
+        """Open a key that many wait for; one that cannot be opened is not tried for each."""
+        name = authority.object_id.name
+        if name in self._unusable:
+            raise self._unusable[name]
+        try:
+            return self._key(authority)
+        except KeyBackendError as error:
+            self._unusable[name] = error
+            raise
 
     def _key(self, authority: Authority) -> CertificateIssuerPrivateKeyTypes:
         name, spec = authority.object_id.name, authority.manifest.spec

@@ -56,7 +56,7 @@ def carry_out(
     now = console.now()
     secrets = EnvironmentSecrets(interactive=console.interactive, ask_new=ask_new_passphrase)
     if how.dry_run or how.no_commit or how.branch is not None:
-        imagined, plan = preview(workspace, submission, now)
+        imagined, plan = preview(workspace, submission, now, proposal=not how.dry_run)
         if not how.dry_run:
             _tell_of_ceremonies(console, plan)
         if how.dry_run:

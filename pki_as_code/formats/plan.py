@@ -86,12 +86,14 @@ def format_plan(plan: Plan, *, color: bool = False) -> str:
     if not plan.changes and not plan.refused:
         at = safe(abbreviate(plan.commit)) if plan.commit else "in the working tree"
         at = f"at {at}" if plan.commit else at
-        if any(finding.code in WAITING for finding in plan.findings):
-            blocks.append(
+        told = f"No changes. The issued store matches the manifests {at}.\n"
+        if plan.waiting:
+            told = f"Nothing to do now {at}; {len(plan.waiting):,} to be tried again later.\n"
+        elif any(finding.code in WAITING for finding in plan.findings):
+            told = (
                 f"No changes. Some things wait for people; all else matches the manifests {at}.\n"
             )
-        else:
-            blocks.append(f"No changes. The issued store matches the manifests {at}.\n")
+        blocks.append(told)
         return "\n".join(blocks)
     rows = [_change_row(change) for change in plan.changes]
     rows += [_refusal_row(refusal) for refusal in plan.refused]

@@ -35,6 +35,9 @@ from pki_as_code.model import (
 )
 from pki_as_code.pkix.serial_numbers import format_serial_number
 
+SCHEMA_VERSION = 1
+"""Of this form; a reader refuses a newer one."""
+
 
 def format_plan_json(plan: Plan) -> str:
     return format_json(plan_json(plan))
@@ -48,7 +51,7 @@ def plan_json(plan: Plan) -> dict[str, JsonValue]:
     `notAfter` of a certificate yet to be signed is what it would be if signed at `plannedAt`.
     """
     return {
-        "schemaVersion": 1,
+        "schemaVersion": SCHEMA_VERSION,
         "commit": plan.commit,
         "base": plan.base,
         "plannedAt": format_time(plan.planned_at),

@@ -78,5 +78,13 @@ class PlanFrame:
     only: frozenset[ObjectId] = frozenset()
     """Nothing but these; everything when empty."""
 
+    retry: bool = False
+    """Try at once what failed before, however long it should wait."""
+
+    @property
+    def tries_at_once(self) -> bool:
+        """Whoever names an object wants it now."""
+        return self.retry or bool(self.only)
+
     def wants(self, object_id: ObjectId) -> bool:
         return not self.only or object_id in self.only

@@ -53,6 +53,7 @@ from pki_as_code.plan.revocations import plan_revocations
 from pki_as_code.plan.signing import after_revocations, why_not_signed
 from pki_as_code.plan.triggers import Candidate, bars_reissue, changed_fields, find_reasons
 from pki_as_code.plan.validate import Desired
+from pki_as_code.plan.waiting import leave_waiting
 
 
 def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> Plan:
@@ -65,6 +66,8 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
     4. Revocations and lifted holds.
     5. What is in the store and no longer in the repository.
     6. CRLs that are due, or that the decisions before make due.
+
+    What failed a short while ago is left out of all this, until it is tried again.
     """
     reserved = {r.object_id for r in observation.reservations}
     revocations = list(plan_revocations(desired, observation, frame))
@@ -76,13 +79,15 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
         for resolved in desired.certificates
         if frame.wants(resolved.loaded.object_id) and resolved.loaded.object_id not in reserved
     ]
-    items: list[Item] = [
+    planned: list[Item] = [
         *plan_reservations(desired, then, frame),
         *issued,
         *responders,
         *revocations,
         *plan_removed(desired, observation, frame, reserved),
     ]
+    told = list(leave_waiting(planned, then, frame))
+    items = [item for item, _ in told]
     items += plan_crls(desired, observation, frame, items)
     items += plan_offline_crls(desired, observation, frame, items)
     return Plan(
@@ -96,6 +101,7 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
         base=frame.base,
         store=frame.store,
         planned_at=frame.now,
+        waiting=tuple(object_id for _, object_id in told if object_id is not None),
         live=sum(object_id.kind == CERTIFICATE for object_id in observation.live),
     )
 

@@ -277,7 +277,12 @@ def _apply_notified(working: WorkingSet, entry: Entry, payload: Notified) -> Non
 
 def _apply_failed(working: WorkingSet, entry: Entry, payload: Failed) -> None:
     working.touch_object(payload.object_id).failure = Failure(
-        payload.object_id, payload.message, payload.attempts, entry.at, payload.retry_at
+        payload.object_id,
+        payload.message,
+        payload.attempts,
+        entry.at,
+        payload.retry_at,
+        payload.request_digest,
     )
     working.mention(payload.object_id, entry.sequence)
 

@@ -63,9 +63,11 @@ class Workspace:
         now: datetime,
         only: Collection[ObjectId] = (),
         lost_keys: Collection[ObjectId] = (),
+        *,
+        retry: bool = False,
     ) -> Plan:
         """
-        Plan everything, or the objects in `only`.
+        Plan everything, or the objects in `only`; with `retry` also what failed a while ago.
 
         `lost_keys` are OCSP responders whose key is gone, as far as somebody may look.
 
@@ -94,6 +96,7 @@ class Workspace:
             store=self.store.uri,
             now=now,
             only=frozenset(only),
+            retry=retry,
         )
         plan = make_plan(desired, observation, frame)
         problems = judge_changes(plan, desired, observation, self.store, now)

@@ -250,7 +250,7 @@ def test_recording_once_more_writes_nothing(place: Place, store: Any) -> None:
         Retired(WEB, "a" * 40),
         Authority(ROOT, der(certificate("root", 0x1001, not_after=NOW + timedelta(days=3650)))),
         Adopted(API, "other", 0x77, der(certificate("api", 0x77)), "b" * 40, "api.yaml", "Retain"),
-        Failed(API, "the token is gone", 2, NOW + timedelta(hours=1)),
+        Failed(API, "the token is gone", 2, NOW + timedelta(hours=1), "sha256:ab"),
         Reconciled("a" * 40),
     ]
     record(store, *payloads)
@@ -384,7 +384,7 @@ def test_an_adopted_certificate_is_observed(store: Any) -> None:
 
 def test_failures_are_kept_until_it_works(store: Any) -> None:
     retry_at = NOW + timedelta(hours=1)
-    record(store, Failed(WEB, "the token is gone", 1, retry_at))
+    record(store, Failed(WEB, "the token is gone", 1, retry_at, "sha256:ab"))
     (failure,) = store.failures()
     assert (failure.object_id, failure.attempts, failure.failed_at) == (WEB, 1, NOW)
     assert store.observe([WEB])[WEB].failure == failure
@@ -528,7 +528,7 @@ def test_rebuilding_gives_the_same_index(place: Place, three: Any) -> None:
 def test_a_text_that_is_not_unicode_is_refused_and_nothing_is_written(store: Any) -> None:
     before = store.head()
     with pytest.raises(StoreError) as caught:
-        record(store, Failed(WEB, "\ud800", 1, NOW))
+        record(store, Failed(WEB, "\ud800", 1, NOW, ""))
     assert caught.value.code == "store.unencodable"
     with pytest.raises(StoreError):
         record(store, Retired(ObjectId("Certificate", "..", "web"), "a" * 40))

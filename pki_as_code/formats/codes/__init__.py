@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pki_as_code.formats.codes import (
     ceremonies,
+    guards,
     keys,
     lints,
     manifests,
@@ -21,6 +22,7 @@ __all__ = ["CODES", "Explanation"]
 
 _GROUPS = (
     ceremonies,
+    guards,
     keys,
     lints,
     manifests,
