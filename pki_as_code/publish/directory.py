@@ -16,22 +16,19 @@ each file is replaced by rename, in an order in which what is there is of use (`
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import secrets
 import shutil
 import stat
-import time
 from collections.abc import Iterable, Set
-from contextlib import suppress
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from pki_as_code.durable import fsync_directory, write_file_atomically
-from pki_as_code.errors import PublishContentionError, PublishError
+from pki_as_code.durable import fsync_directory
+from pki_as_code.errors import PublishError
 from pki_as_code.escape import quoted
 from pki_as_code.publish.anchored import AnchoredDirectory
 from pki_as_code.publish.interface import Destination, Session
@@ -43,15 +40,13 @@ from pki_as_code.publish.layout import (
     is_own,
     rank,
 )
-
-LOCK_PATIENCE_SECONDS: Final = 60.0
-_PAUSE_SECONDS: Final = 0.1
-_STAGING: Final = ".pkictl-staging-"
-_UNFINISHED_MARKER: Final = f".{MARKER}."
-"""What `write_file_atomically` leaves of the marker when it is killed."""
-
-_NOT_OURS: Final = frozenset({"lost+found"})
-"""What a file system puts in an empty directory by itself."""
+from pki_as_code.publish.ownership import (
+    NOT_OURS,
+    STAGING,
+    foreign_content,
+    lock_directory,
+    remove_staging,
+)
 
 _GENERATION: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}", re.ASCII)
 
@@ -79,10 +74,10 @@ class _Session:
     def __init__(self, lock: int, tree: AnchoredDirectory | None, home: AnchoredDirectory) -> None:
         self._lock = lock
         self._tree, self._home = tree, home
-        self._staging_name = f"{_STAGING}{secrets.token_hex(8)}"
+        self._staging_name = f"{STAGING}{secrets.token_hex(8)}"
         self._staging: AnchoredDirectory | None = None
-        _remove_staging(home)
-        self._there = frozenset(tree.walk(_NOT_OURS)) if tree else frozenset()
+        remove_staging(home)
+        self._there = frozenset(tree.walk(NOT_OURS)) if tree else frozenset()
 
     def paths(self) -> frozenset[str]:
         return frozenset(filter(is_own, self._there))
@@ -106,7 +101,7 @@ class _Session:
     def close(self) -> None:
         if self._staging is not None:
             self._staging.close()
-        _remove_staging(self._home)
+        remove_staging(self._home)
         if self._tree is not None and self._tree is not self._home:
             self._tree.close()
         self._home.close()
@@ -131,12 +126,12 @@ class LinkedTrees:
 
     def open(self) -> Session:
         if not self._place.name:
-            raise _foreign(self._place)
+            raise foreign_content(self._place)
         self._home.parent.mkdir(parents=True, exist_ok=True)
         self._home.mkdir(exist_ok=True)
         home = AnchoredDirectory.open(self._home)
         try:
-            lock = _lock(self._home, home)
+            lock = lock_directory(self._home, home)
             try:
                 current = self._current()
                 return _LinkedSession(self._place, self._home, lock, current, home)
@@ -154,7 +149,7 @@ class LinkedTrees:
         except FileNotFoundError:
             return None
         except OSError:  # no link: a directory was made there meanwhile
-            raise _foreign(self._place) from None
+            raise foreign_content(self._place) from None
         directory, _, name = target.rpartition("/")
         if directory != self._home.name or _GENERATION.fullmatch(name) is None:
             raise PublishError(
@@ -195,7 +190,7 @@ class _LinkedSession(_Session):
         generation = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         (self._home_place / self._staging_name).rename(self._home_place / generation)
         fsync_directory(self._home_place)
-        link = self._home_place / f"{_STAGING}{secrets.token_hex(8)}"
+        link = self._home_place / f"{STAGING}{secrets.token_hex(8)}"
         link.symlink_to(f"{self._home_place.name}/{generation}")
         link.replace(self._place)
         fsync_directory(self._place.parent)
@@ -220,7 +215,7 @@ class PlainDirectory:
     def open(self) -> Session:
         tree = AnchoredDirectory.open(self._place)
         try:
-            lock = _lock(self._place, tree)
+            lock = lock_directory(self._place, tree)
             try:
                 return _PlainSession(lock, tree, tree)
             except BaseException:
@@ -253,74 +248,3 @@ def _directories(paths: Iterable[str]) -> set[str]:
         parts = path.split("/")[:-1]
         found |= {"/".join(parts[: end + 1]) for end in range(len(parts))}
     return found
-
-
-# --- Whose it is ---------------------------------------------------------------------------------
-
-
-def _lock(place: Path, directory: AnchoredDirectory) -> int:
-    """
-    Take the lock of a directory that is ours; an empty one becomes ours.
-
-    The lock is on the marker, and goes with the process. Raises `PublishError`
-    (`publish.foreign_content`), `PublishContentionError` after a minute.
-    """
-    content = directory.read(MARKER, 1000)
-    if content is None:
-        others = [
-            name
-            for name in directory.names()
-            if name not in _NOT_OURS and not name.startswith((_STAGING, _UNFINISHED_MARKER))
-        ]
-        if others:
-            raise _foreign(place)
-        with suppress(FileExistsError):  # another publisher, just now
-            write_file_atomically(place / MARKER, MARKER_CONTENT, exclusive=True)
-    elif content != MARKER_CONTENT:
-        raise PublishError(
-            f"{quoted(str(place / MARKER))} is of another version of this program",
-            help="publish with the newer version, or to an empty directory",
-            code="publish.foreign_content",
-        )
-    lock = os.open(place / MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        wait_for_lock(lock, str(place))
-    except BaseException:
-        os.close(lock)
-        raise
-    return lock
-
-
-def wait_for_lock(descriptor: int, description: str) -> None:
-    """Lock a file for this process. Raises `PublishContentionError` after a minute."""
-    deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise PublishContentionError(
-                    f"another run has been publishing to {description} for a minute",
-                    help="run the command again when it is done",
-                ) from None
-            time.sleep(_PAUSE_SECONDS)
-        else:
-            return
-
-
-def _remove_staging(home: AnchoredDirectory) -> None:
-    """Remove what a run that died left; the lock is ours, so nobody works in it."""
-    for name in home.names():
-        path = home.place / name
-        if name.startswith(_UNFINISHED_MARKER) or (name.startswith(_STAGING) and path.is_symlink()):
-            path.unlink(missing_ok=True)
-        elif name.startswith(_STAGING):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _foreign(place: Path) -> PublishError:
-    return PublishError(
-        f"{quoted(str(place))} has content that was not published by this program",
-        help="name an empty directory, or a path where nothing is yet",
-        code="publish.foreign_content",
-    )

@@ -29,9 +29,9 @@ from pki_as_code.gitplumbing import (
     remote_ref,
     remote_url,
 )
-from pki_as_code.publish.directory import wait_for_lock
 from pki_as_code.publish.interface import RaceLostError, Session
 from pki_as_code.publish.layout import MARKER, MARKER_CONTENT, MAX_FILE_BYTES, is_own
+from pki_as_code.publish.ownership import wait_for_lock
 from pki_as_code.publish.temporary import TemporaryStaging
 from pki_as_code.stores.git_commits import write_commit
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pki_as_code.errors import PublishContentionError, PublishError
-from pki_as_code.publish import directory, open_destination
+from pki_as_code.publish import open_destination, ownership
 from tests.publish.conftest import files_below
 from tests.stores.material import NOW
 
@@ -194,7 +194,7 @@ def test_a_publisher_waits_for_another_and_in_the_end_gives_up(site, tmp_path, m
     site.publish("public")
     site.crl(2)
     held = open_destination("public", root=tmp_path).open()
-    monkeypatch.setattr(directory, "LOCK_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(ownership, "LOCK_PATIENCE_SECONDS", 0.2)
     with pytest.raises(PublishContentionError) as caught:
         site.publish("public")
     assert caught.value.exit_code == 6
