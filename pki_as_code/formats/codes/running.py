@@ -58,7 +58,7 @@ STORE = explanations(
         ),
         "crl_times": (
             "The times of a CRL do not go forward.",
-            "thisUpdate of the next CRL is never before that of the last (RFC 5280 section 5.1.2.4).",
+            "thisUpdate never goes back from one CRL to the next (RFC 5280 section 5.1.2.4).",
             "Check the clock of this machine.",
         ),
         "no_crl": "The store has no CRL of that authority and scope.",
