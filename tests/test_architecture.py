@@ -31,7 +31,7 @@ LAYERS: list[set[str]] = [
 
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 
-KEYLESS = ("pkix", "manifests", "plan", "stores", "gitrepo", "workspace", "formats")
+KEYLESS = ("pkix", "manifests", "plan", "stores", "gitrepo", "workspace", "formats", "publish")
 """What decides and what shows: nothing that these rooms reach can touch a private key."""
 
 WITH_KEYS = {"keys", "issuance", "responder", "apply"}

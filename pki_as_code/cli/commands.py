@@ -18,6 +18,9 @@ DECLARATIVE = {
     "validate": Entry("validate", "Check manifests; needs neither store nor key."),
     "plan": Entry("plan", "Show what reconcile would do; needs no key."),
     "reconcile": Entry("reconcile", "Do what the manifests ask for."),
+    "publish": Entry(
+        "publish", "Lay out certificates and CRLs for a static web server; needs no key."
+    ),
     "serve": Entry("serve", "Answer OCSP, give CRLs and authorities' certificates over HTTP."),
     "show": Entry("show", "Show one object: manifest, certificate, history."),
     "status": Entry("status", "Tell whether store and manifests agree, and what is due."),

@@ -10,6 +10,7 @@ from pki_as_code.formats.codes import (
     notices,
     ocsp,
     planning,
+    publishing,
     revocation_lists,
     running,
 )
@@ -17,7 +18,18 @@ from pki_as_code.formats.codes.base import Explanation
 
 __all__ = ["CODES", "Explanation"]
 
-_GROUPS = (keys, lints, manifests, names, notices, ocsp, planning, revocation_lists, running)
+_GROUPS = (
+    keys,
+    lints,
+    manifests,
+    names,
+    notices,
+    ocsp,
+    planning,
+    publishing,
+    revocation_lists,
+    running,
+)
 
 CODES: dict[str, Explanation] = {
     code: explanation for group in _GROUPS for code, explanation in group.CODES.items()
