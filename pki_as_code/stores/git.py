@@ -32,6 +32,7 @@ from pki_as_code.gitplumbing import (
 from pki_as_code.model import FULL_SCOPE, Finding
 from pki_as_code.pkix.variables import crl_path
 from pki_as_code.stores import codec
+from pki_as_code.stores.appending import extend
 from pki_as_code.stores.engine import open_sqlite, writing
 from pki_as_code.stores.entries import Entry, Payload
 from pki_as_code.stores.git_commits import write_commit
@@ -39,7 +40,7 @@ from pki_as_code.stores.git_files import read_file, sha256, verify_files
 from pki_as_code.stores.git_index import GitIndex, read_commit, write_commit_id
 from pki_as_code.stores.git_refs import StoreBranch, Tips, open_branch
 from pki_as_code.stores.interface import CrlKey
-from pki_as_code.stores.ledger_store import LedgerStore, RawLine, extend, read_only_error
+from pki_as_code.stores.ledger_store import LedgerStore, RawLine, read_only_error
 from pki_as_code.stores.projection import Observer
 from pki_as_code.stores.published_files import PublishedFiles
 from pki_as_code.stores.refusals import no_crl

@@ -75,10 +75,9 @@ def make_app(services: Services) -> ASGIApp:
 
 def _short(request: Request, error: Exception) -> Response:  # noqa: ARG001
     """404, 405 and the like: a word, and nothing of what was sent."""
-    assert isinstance(error, HTTPException)  # noqa: S101 (what it is registered for)
-    phrase = HTTPStatus(error.status_code).phrase.lower()
-    headers = {**NO_STORE, **(error.headers or {})}
-    return PlainTextResponse(f"{phrase}\n", error.status_code, headers=headers)
+    status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else 500)
+    headers = {**NO_STORE, **((error.headers or {}) if isinstance(error, HTTPException) else {})}
+    return PlainTextResponse(f"{status.phrase.lower()}\n", status, headers=headers)
 
 
 def _unreadable(request: Request, error: Exception) -> Response:  # noqa: ARG001

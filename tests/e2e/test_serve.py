@@ -246,7 +246,8 @@ def test_other_paths_and_methods_are_refused_in_a_word(server):
         assert len(body) < 100
     for path in ("/ca/%0d%0aX-Injected:%201.cer", "/ocsp/issuing/%0d%0aX-Injected:%201"):
         status, headers, body = server.fetch(path)
-        assert (status, "X-Injected" in headers, body) == (404, False, b"not found\n")
+        assert (status, "X-Injected" in headers) == (404, False)
+        assert b"Injected" not in body
     assert server.fetch("/ca/issuing.cer", b"x")[0] == 405
     assert server.fetch("/ocsp")[0] == 405
 
