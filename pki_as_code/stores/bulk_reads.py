@@ -54,7 +54,12 @@ def load_certificates(
     """Return the certificates that the index knows."""
     return {
         (row["issuer"], row["serial_number"]): CertificateState(
-            object_of(row), row["fingerprint_sha256"], row["not_after"], revocation_of(row)
+            object_of(row),
+            row["fingerprint_sha256"],
+            row["not_after"],
+            row["deletion_policy"],
+            revocation_of(row),
+            row["superseded_at"],
         )
         for row in _rows(connection, tables.certificates, _CERTIFICATE, list(keys))
     }

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from pki_as_code.model import (
+    BlockedKey,
     CertificateRecord,
     Failure,
     Finding,
@@ -113,6 +114,24 @@ class Store(Protocol):
 
     def revoked(self, issuer: str) -> Iterator[tuple[int, Revocation, datetime]]:
         """Stream (serial number, revocation, notAfter) of what an authority revoked, by serial."""
+        ...
+
+    def superseded(
+        self, object_ids: Collection[ObjectId], now: datetime
+    ) -> Iterator[CertificateRecord]:
+        """Stream those objects' certificates that have a successor and could still be used."""
+        ...
+
+    def first_uses(self, public_keys: Collection[str]) -> Mapping[str, datetime]:
+        """
+        Return when the first certificate with each key (hex SHA-256 of it) began to be valid.
+
+        Keys that were never certified are absent.
+        """
+        ...
+
+    def blocked_keys(self, public_keys: Collection[str]) -> Mapping[str, BlockedKey]:
+        """Return those of these keys (hex SHA-256) that are never certified again, and why."""
         ...
 
     def open_reservations(self) -> Iterator[Reservation]: ...

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, select
 
 from pki_as_code.errors import StoreError
 from pki_as_code.model import (
+    BlockedKey,
     CertificateRecord,
     Failure,
     Finding,
@@ -24,7 +25,7 @@ from pki_as_code.model import (
     Source,
     format_time,
 )
-from pki_as_code.stores import codec, index, tables
+from pki_as_code.stores import codec, index, key_queries, tables
 from pki_as_code.stores.bulk_reads import load_notices
 from pki_as_code.stores.engine import reading, writing
 from pki_as_code.stores.entries import Entry, Genesis, Payload, Reserved
@@ -137,6 +138,20 @@ class LedgerStore(abc.ABC):
     def revoked(self, issuer: str) -> Iterator[tuple[int, Revocation, datetime]]:
         with self._reading() as connection:
             yield from index.revoked(connection, issuer)
+
+    def superseded(
+        self, object_ids: Collection[ObjectId], now: datetime
+    ) -> Iterator[CertificateRecord]:
+        with self._reading() as connection:
+            yield from key_queries.superseded(connection, object_ids, now)
+
+    def first_uses(self, public_keys: Collection[str]) -> Mapping[str, datetime]:
+        with self._reading() as connection:
+            return key_queries.first_uses(connection, public_keys)
+
+    def blocked_keys(self, public_keys: Collection[str]) -> Mapping[str, BlockedKey]:
+        with self._reading() as connection:
+            return key_queries.find_blocked(connection, public_keys)
 
     def open_reservations(self) -> Iterator[Reservation]:
         with self._reading() as connection:
