@@ -18,6 +18,7 @@ from pki_as_code.model import (
     FinishReservation,
     ObjectId,
     Plan,
+    RenameObject,
     Severity,
 )
 from pki_as_code.plan.guards import guard_plan
@@ -134,6 +135,6 @@ def _check_store_is_known(workspace: Workspace) -> None:
 
 def _leads_on(change: Change) -> bool:
     """Tell whether the same object may need something else once this change is recorded."""
-    return isinstance(change, FinishReservation | AbandonReservation) or (
+    return isinstance(change, FinishReservation | AbandonReservation | RenameObject) or (
         isinstance(change, AdoptCertificate) and change.has_csr
     )

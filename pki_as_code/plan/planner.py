@@ -1,7 +1,7 @@
 """
 Desired minus observed.
 
-    make_plan: reservations to finish, authorities, certificates, revocations, what was removed
+    make_plan: reservations, renames, authorities, certificates, revocations, what was removed
 
 Each section is a generator of changes or refusals for one kind of object; the result is sorted, so
 that equal inputs give equal plans, and nothing here knows more than it was given.
@@ -10,7 +10,6 @@ that equal inputs give equal plans, and nothing here knows more than it was give
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
 
 from pki_as_code.model import (
     CERTIFICATE,
@@ -23,7 +22,6 @@ from pki_as_code.model import (
     Plan,
     Reason,
     Refusal,
-    Severity,
 )
 from pki_as_code.plan.adoption import adopt_authority
 from pki_as_code.plan.authorities import (
@@ -33,14 +31,17 @@ from pki_as_code.plan.authorities import (
     parents_first,
     resolve_authority,
 )
-from pki_as_code.plan.certificate_adoption import plan_adoption
+from pki_as_code.plan.blocked_keys import plan_blocked_keys
+from pki_as_code.plan.certificates import plan_certificate, waits_for_renewal
 from pki_as_code.plan.observation import Item, Observation, PlanFrame
 from pki_as_code.plan.removals import plan_removed
-from pki_as_code.plan.requests import ResolvedCertificate
+from pki_as_code.plan.renames import plan_renames
 from pki_as_code.plan.reservations import plan_reservations
 from pki_as_code.plan.revocations import plan_revocations
+from pki_as_code.plan.shared_changes import taken_up_later
 from pki_as_code.plan.signing import after_revocations, why_not_signed
-from pki_as_code.plan.triggers import Candidate, bars_reissue, changed_fields, find_reasons
+from pki_as_code.plan.superseded import plan_superseded
+from pki_as_code.plan.triggers import changed_fields
 from pki_as_code.plan.validate import Desired
 
 
@@ -50,24 +51,38 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
 
     1. What a run that died had reserved; such objects are planned again afterwards.
     2. Authorities, parents first.
-    3. Certificates, by the triggers.
-    4. Revocations and lifted holds.
+    3. Certificates: renamed, signed by the triggers, or left to the next renewal.
+    4. Revocations and lifted holds, keys that are lost, certificates that others followed.
     5. What is in the store and no longer in the repository.
     """
     reserved = {r.object_id for r in observation.reservations}
     revocations = list(plan_revocations(desired, observation, frame))
+    revocations += plan_blocked_keys(desired.manifests, observation, frame, revocations)
+    revocations += plan_superseded(desired, observation, frame, revocations)
     then = after_revocations(observation, revocations, frame.now)
-    issued = list(_plan_authorities(desired, then, frame, reserved))
-    issued += [
-        _plan_certificate(resolved, desired, then, frame.now)
+    renames = plan_renames(desired, then, frame, reserved)
+    settled = reserved | renames.settled
+    issued = [[item] for item in _plan_authorities(desired, then, frame, reserved)]
+    certificates = [
+        resolved
         for resolved in desired.certificates
-        if frame.wants(resolved.loaded.object_id) and resolved.loaded.object_id not in reserved
+        if frame.wants(resolved.loaded.object_id) and resolved.loaded.object_id not in settled
     ]
+    planned = [list(plan_certificate(c, desired, then, frame.now)) for c in certificates]
+    waiting = (
+        (resolved, fields)
+        for resolved, items in zip(certificates, planned, strict=True)
+        if not any(map(_is_change, items))
+        and (fields := waits_for_renewal(resolved, then, frame.now))
+    )
+    issued += planned
     items: list[Item] = [
         *plan_reservations(desired, then, frame),
-        *issued,
+        *renames.items,
+        *(item for each in issued for item in each),
+        *taken_up_later(waiting, desired.manifests),
         *revocations,
-        *plan_removed(desired, observation, frame, reserved),
+        *plan_removed(desired, then, frame, settled, revocations),
     ]
     return Plan(
         changes=tuple(
@@ -75,13 +90,17 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
         ),
         refused=tuple(item for item in items if isinstance(item, Refusal)),
         findings=tuple(item for item in items if isinstance(item, Finding)),
-        unchanged=sum(item is None or isinstance(item, Finding) for item in issued),
+        unchanged=sum(not any(map(_is_change, each)) for each in issued),
         commit=frame.commit,
         base=frame.base,
         store=frame.store,
         planned_at=frame.now,
         live=sum(object_id.kind == CERTIFICATE for object_id in observation.live),
     )
+
+
+def _is_change(item: Item) -> bool:
+    return item is not None and not isinstance(item, Finding)
 
 
 # --- 2. Authorities ------------------------------------------------------------------------------
@@ -152,56 +171,3 @@ def _check_unchanged(authority: Authority, current: CertificateRecord) -> Refusa
         help="undo the change, or make a new authority beside it and let this one retire "
         "(usages: [crl, ocsp])",
     )
-
-
-# --- 3. Certificates -----------------------------------------------------------------------------
-
-
-def _plan_certificate(
-    resolved: ResolvedCertificate, desired: Desired, observation: Observation, now: datetime
-) -> Item:
-    request, loaded = resolved.request, resolved.loaded
-    observed = observation.objects.get(loaded.object_id)
-    adoption = plan_adoption(loaded, desired.manifests, observed, observation.authorities)
-    if adoption is not None:
-        return adoption
-    if request is None:
-        return None  # adopted without a CSR, or not resolvable, which is reported elsewhere
-    current = observed.current if observed and not observed.retired else None
-    renewal_time = _renewal_time(current, resolved.renew_before)
-    candidate = Candidate(request, observed, renewal_time, now)
-    if current is not None and bars_reissue(current.revocation, candidate):
-        return Finding(
-            "certificate.revoked",
-            f"{request.object_id.path} is revoked ({current.revocation.reason}) "  # type: ignore[union-attr]
-            "and not issued again with the same key",
-            loaded.csr_source,
-            Severity.WARNING,
-            help="make a new key and CSR, or remove the manifest",
-        )
-    action, reasons = find_reasons(candidate)
-    if action is None:
-        return None
-    barred = why_not_signed(request.issuer, desired.manifests, observation)
-    if barred is not None:
-        return barred.at(loaded.source("spec", "issuer"))
-    return IssueCertificate(
-        request=request,
-        action=action,
-        reasons=reasons,
-        source=loaded.source("spec"),
-        replaces=current,
-        deletion_policy=resolved.deletion_policy,
-        path=loaded.path,
-        csr_path=loaded.csr_path,
-    )
-
-
-def _renewal_time(
-    current: CertificateRecord | None, renew_before: timedelta | None
-) -> datetime | None:
-    if current is None or renew_before is None:
-        return None
-    # A window as long as the certificate lives would renew it in every run.
-    longest = (current.not_after - current.not_before) * 9 / 10
-    return current.not_after - min(renew_before, longest)

@@ -13,7 +13,6 @@ from pki_as_code.gitplumbing import GitRepository, RevisionTree
 from pki_as_code.gitrepo import is_tracked
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.load import LoadResult, ManifestSet, load_manifests
-from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.manifests.tree import Tree
 from pki_as_code.model import (
     Finding,
@@ -33,7 +32,7 @@ from pki_as_code.workspace.judging import (
     load_certificates,
     without_faulty,
 )
-from pki_as_code.workspace.targets import targets_of
+from pki_as_code.workspace.observing import observe
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Workspace:
         else:
             check_findings(self.loaded.findings)
         check_findings([finding for finding in findings if concerns_all(finding)])
-        observation = self.observe(desired)
+        observation = self.observe(desired, now)
         frame = PlanFrame(
             commit=self.commit,
             base=self.store.last_reconciled() or "",
@@ -91,22 +90,9 @@ class Workspace:
         problems = judge_changes(plan, desired, observation, self.store, now)
         return without_faulty(plan, [*findings, *problems])
 
-    def observe(self, desired: Desired) -> Observation:
+    def observe(self, desired: Desired, now: datetime) -> Observation:
         """Ask the store for what a plan of `desired` needs to know."""
-        manifests = desired.manifests
-        live = tuple(self.store.live_objects())
-        wanted = {*live, *manifests.of(CertificateAuthority)}
-        wanted |= {certificate.loaded.object_id for certificate in desired.certificates}
-        return Observation(
-            objects=self.store.observe(wanted),
-            live=live,
-            reservations=tuple(self.store.open_reservations()),
-            revocation_targets={
-                object_id: targets_of(loaded, self.repository, self.store)
-                for object_id, loaded in manifests.of(Revocation).items()
-            },
-            authorities=self.store.authorities(),
-        )
+        return observe(desired, self.store, self.repository, self.tree, now)
 
     def authority_certificates(self) -> Mapping[str, x509.Certificate]:
         return load_certificates(self.store.authorities())

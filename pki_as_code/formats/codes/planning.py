@@ -67,6 +67,12 @@ CERTIFICATE = explanations(
     {
         "algorithms_differ": "A certificate names two different signature algorithms.",
         "bad_validity": "A certificate would not be valid after now.",
+        "csr_wanted": (
+            "A new CSR is wanted: the time to renew has come.",
+            "Renewal mode `Request` has a new key for each certificate; nothing is signed with the "
+            "old one.",
+            "Make a new key and CSR, and commit the CSR in place of the old one.",
+        ),
         "duplicate_name": "A name is listed twice.",
         "ends_before_it_begins": "A certificate would end before it begins.",
         "no_csr": (
@@ -113,8 +119,9 @@ CSR = explanations(
         "empty": "The file of a CSR is empty.",
         "key_compromised": (
             "A certificate is asked for with a key that was lost.",
-            "A certificate with this key was revoked for keyCompromise: whoever has the key could "
-            "use the new one, too.",
+            "A certificate with this key was revoked for keyCompromise, or a Revocation names the "
+            "key itself: whoever has the key could use the new certificate, too. The key stays "
+            "blocked when the Revocation is removed.",
             "Make a new key and CSR.",
         ),
         "key_of_authority": (
@@ -192,6 +199,12 @@ REVOCATION = explanations(
             "As long as one of them does, the certificate stays on hold.",
             "Write `release: true` in the other manifest, too.",
         ),
+        "permanent": (
+            "A Revocation was removed, and what it did stays.",
+            "RFC 5280 section 5.3.1: a revocation is permanent, but for a hold, which is lifted by "
+            "`release: true` and not by silence.",
+            "Nothing; or put it back, so that people see why.",
+        ),
         "serial_and_issuer": "A serial number is given without its issuer, or the other way round.",
     },
     why="A revocation is permanent, so that it must be clear which certificate it is for.",
@@ -225,6 +238,13 @@ PLAN = explanations(
             "Merge it first, or allow it for one run with --allow-unsafe replay=1.",
         ),
         "refused": "The plan refuses a change, and nothing was changed.",
+        "taken_up_at_renewal": (
+            "A profile, a namespace, an authority or a default changed, and certificates take it "
+            "up when they are renewed.",
+            "A line in a profile does not replace a thousand certificates.",
+            "Nothing. To have it now, write `onChange: Reissue` in the profile, or raise "
+            "`reissue` in a Certificate.",
+        ),
         "stale": (
             "The plan is not the one that was reviewed.",
             "Something changed since; what would be done now was not seen by anybody.",
