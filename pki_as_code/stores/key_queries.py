@@ -24,7 +24,8 @@ def first_uses(connection: Connection, public_keys: Collection[str]) -> dict[str
     found: dict[str, datetime] = {}
     for chunk in _chunks(public_keys):
         statement = select(key, first).where(key.in_(chunk)).group_by(key)
-        found |= dict(connection.execute(statement).tuples())
+        rows = connection.execute(statement).all()
+        found |= {row[0]: row[1] for row in rows}
     return found
 
 
