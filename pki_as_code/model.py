@@ -15,6 +15,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Self
 
 JsonValue = Any
@@ -22,6 +23,7 @@ JsonValue = Any
 
 CERTIFICATE = "Certificate"
 AUTHORITY = "CertificateAuthority"
+CRL = "CertificateRevocationList"
 DEFAULT_NAMESPACE = "default"
 
 
@@ -165,6 +167,10 @@ class CertificateRequest:
     basicConstraints, key identifiers)."""
 
     reissue: int = 0
+    crl_shards: int = 1
+    """Over how many CRLs the issuer spreads its certificates: the serial number says into which
+    this one goes, and its CRL distribution point names that."""
+
     intent: Mapping[str, JsonValue] = field(default_factory=dict, compare=False)
     """What the manifest itself says, normalised. A request whose intent is unchanged while its
     digest is not was changed by something shared (a profile, an authority): no cause to re-sign."""
@@ -193,6 +199,7 @@ class CertificateRequest:
                 for extension in self.extensions
             },
             "reissue": self.reissue,
+            **({"crlShards": self.crl_shards} if self.crl_shards > 1 else {}),
         }
 
     @property
@@ -318,6 +325,36 @@ class Reservation:
     deletion_policy: str
 
 
+FULL_SCOPE = "full"
+USER_SCOPE = "user"
+CA_SCOPE = "ca"
+
+
+def shard_scope(serial_number: int, shards: int) -> str:
+    """Return the scope of the shard that a certificate belongs to, of that many."""
+    return f"shard-{serial_number % shards}"
+
+
+@dataclass(frozen=True, slots=True)
+class CrlRecord:
+    """The last CRL of an authority and scope."""
+
+    issuer: str
+    scope: str
+    """`full` (all that the authority revoked), `user`, `ca` (only such certificates), or
+    `shard-<n>`."""
+
+    number: int
+    this_update: datetime
+    next_update: datetime
+    digest: str
+    """Hex SHA-256 of the DER."""
+
+    entry_count: int
+    as_of: int
+    """Sequence number of the last entry of the ledger that it takes account of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An object whose last attempt failed; it is tried again after `retry_at`."""
@@ -358,6 +395,25 @@ class IssuedCertificate:
     not_after: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class IssuedCrl:
+    """A signed CRL whose signature was verified, in a file."""
+
+    issuer: str
+    scope: str
+    """`full`, `user`, `ca`, or `shard-<n>`."""
+
+    number: int
+    this_update: datetime
+    next_update: datetime
+    digest: str
+    """SHA-256 of the DER, in hex."""
+
+    entry_count: int
+    path: Path
+    """The DER."""
+
+
 # --- Plans ---------------------------------------------------------------------------------------
 
 
@@ -382,6 +438,7 @@ class Action(enum.StrEnum):
     RETIRE = "retire"
     UPDATE = "update"
     BLOCK = "block"
+    PUBLISH = "publish"
     FINISH = "finish"
     ABANDON = "abandon"
 
@@ -557,6 +614,37 @@ class BlockKey:
     action: Action = Action.BLOCK
 
 
+@dataclass(frozen=True, slots=True)
+class PublishCrl:
+    """Sign and record the next CRL of an authority and scope."""
+
+    issuer: str
+    scope: str
+    reasons: tuple[Reason, ...]
+    source: Source | None
+    previous: CrlRecord | None = None
+    validity_seconds: int = 7 * 86_400
+    """From thisUpdate to nextUpdate."""
+
+    full_names: tuple[str, ...] = ()
+    """URIs of a shard, as the certificates in it name them."""
+
+    first_number: int = 1
+    """The lowest CRL number there may be: an authority made elsewhere has used some."""
+
+    path: str = ""
+    action: Action = Action.PUBLISH
+
+    @property
+    def object_id(self) -> ObjectId:
+        return crl_id(self.issuer, self.scope)
+
+
+def crl_id(issuer: str, scope: str) -> ObjectId:
+    """Return the identity of a CRL; it has no manifest of its own."""
+    return ObjectId(CRL, "", issuer) if scope == FULL_SCOPE else ObjectId(CRL, issuer, scope)
+
+
 Change = (
     IssueCertificate
     | FinishReservation
@@ -569,6 +657,7 @@ Change = (
     | RetireObject
     | UpdateObject
     | BlockKey
+    | PublishCrl
 )
 
 
@@ -637,6 +726,8 @@ def _change_identity(change: Change) -> JsonValue:
             identity["deletionPolicy"] = change.deletion_policy
         case BlockKey():
             identity["spkiSha256"] = change.spki_sha256
+        case PublishCrl():
+            identity["previous"] = change.previous and change.previous.number
     return identity
 
 
@@ -652,6 +743,9 @@ class StatusReport:
 
     reservations: tuple[Reservation, ...]
     failures: tuple[Failure, ...]
+    crls: tuple[CrlRecord, ...]
+    """The last CRL of each authority and scope."""
+
     checked_at: datetime
 
     @property

@@ -1,4 +1,4 @@
-"""Changes that need no key, as entries of the ledger."""
+"""Changes that need no signature, as entries of the ledger."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pki_as_code.model import (
     Change,
     FinishReservation,
     IssueCertificate,
+    PublishCrl,
     ReleaseHold,
     RenameObject,
     RetireObject,
@@ -42,7 +43,7 @@ def make_decision(
     change: Change, commits: Mapping[str, str], commit: str, now: datetime
 ) -> Payload | None:
     """
-    Return the entry that records a change, None for one that a certificate comes of.
+    Return the entry that records a change, None for one that is signed.
 
     `commits` are the last changes of manifests, by path; `commit` is the one that is reconciled.
     """
@@ -73,7 +74,13 @@ def make_decision(
             payload = Blocked(digest, KEY_COMPROMISE, asked_at, change.path, change.object_id)
         case RenameObject() | RetireObject() | UpdateObject() | AbandonReservation():
             payload = _decision_about_object(change, asked_at, commit)
-        case IssueCertificate() | FinishReservation() | AdoptAuthority() | AdoptCertificate():
+        case (
+            IssueCertificate()
+            | FinishReservation()
+            | AdoptAuthority()
+            | AdoptCertificate()
+            | PublishCrl()
+        ):
             pass
         case _:
             assert_never(change)

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from pki_as_code.apply.run import Outcome, Settings, apply_plan, record_reconciled
+from pki_as_code.apply.outcome import Outcome, Settings
+from pki_as_code.apply.run import apply_plan, record_reconciled
 from pki_as_code.errors import ContentionError, UnsafePlanError
 from pki_as_code.keys import key_exists
 from pki_as_code.manifests.authority import CertificateAuthority

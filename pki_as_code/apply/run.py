@@ -8,16 +8,16 @@ that fails does not stop the others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 from pki_as_code.apply.adoption import adopted_entries
 from pki_as_code.apply.askers import Askers
+from pki_as_code.apply.crls import publish_crls
 from pki_as_code.apply.decisions import WITH_ASKER, make_decision
-from pki_as_code.apply.issuers import Issuers
-from pki_as_code.errors import InvalidValueError, IssuanceError, KeyBackendError, PkiAsCodeError
+from pki_as_code.apply.outcome import ItemError, Outcome, Settings
 from pki_as_code.issuance import (
     Issuer,
     Origin,
@@ -34,8 +34,8 @@ from pki_as_code.model import (
     FinishReservation,
     IssueCertificate,
     IssuedCertificate,
-    ObjectId,
     Plan,
+    PublishCrl,
 )
 from pki_as_code.stores.entries import Authority as AuthorityEntry
 from pki_as_code.stores.entries import (
@@ -44,36 +44,14 @@ from pki_as_code.stores.entries import (
     Reconciled,
     Reserved,
 )
+from pki_as_code.stores.interface import CrlKey
 from pki_as_code.workspace import Workspace
 
 BATCH = 500
 """Certificates that are reserved, signed and recorded together."""
 
-ItemError = (IssuanceError, KeyBackendError, InvalidValueError)
-"""What can be wrong with one item without being wrong with the run."""
-
 T = TypeVar("T")
 Prepared = tuple[Change, PreparedCertificate, Issuer]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one change: a certificate if something was signed, an error if it failed."""
-
-    change: Change
-    issued: IssuedCertificate | None = None
-    error: PkiAsCodeError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a run is to be made."""
-
-    issuers: Issuers
-    now: datetime
-    only: frozenset[ObjectId] = frozenset()
-    allowed: Mapping[str, int] = field(default_factory=dict)
-    """Limits lifted for this run: class -> number."""
 
 
 def apply_plan(plan: Plan, workspace: Workspace, settings: Settings) -> Iterator[Outcome]:
@@ -81,10 +59,11 @@ def apply_plan(plan: Plan, workspace: Workspace, settings: Settings) -> Iterator
     Carry out `plan`, yielding each result when it is durable.
 
     1. Record what needs no key: revocations, lifted holds, renames, retirements.
-    2. Finish open reservations.
-    3. Authorities, in the order of the plan: the next may need the one before.
-    4. Certificates made elsewhere, which are taken up.
-    5. Certificates, in batches.
+    2. CRLs, so that who is revoked is told first.
+    3. Finish open reservations.
+    4. Authorities, in the order of the plan: the next may need the one before; then their CRLs.
+    5. Certificates made elsewhere, which are taken up.
+    6. Certificates, in batches.
 
     Raises:
         ContentionError: another runner wrote meanwhile; what was yielded stands.
@@ -92,6 +71,9 @@ def apply_plan(plan: Plan, workspace: Workspace, settings: Settings) -> Iterator
     """
     run = _Run(workspace, settings, plan.commit)
     yield from run.record_decisions(plan.changes)
+    known = workspace.store.authorities()
+    crls = [change for change in plan.changes if isinstance(change, PublishCrl)]
+    yield from publish_crls([c for c in crls if c.issuer in known], workspace, settings, run.record)
     yield from run.finish(c for c in plan.changes if isinstance(c, FinishReservation))
     authorities: list[IssueCertificate | AdoptAuthority] = []
     certificates: list[IssueCertificate] = []
@@ -102,6 +84,8 @@ def apply_plan(plan: Plan, workspace: Workspace, settings: Settings) -> Iterator
             is_authority = change.object_id.kind == AUTHORITY
             (authorities if is_authority else certificates).append(change)
     yield from run.issue_authorities(authorities)
+    new = workspace.store.authorities().keys() - known.keys()
+    yield from publish_crls([c for c in crls if c.issuer in new], workspace, settings, run.record)
     yield from run.adopt([c for c in plan.changes if isinstance(c, AdoptCertificate)])
     yield from run.issue_certificates(certificates)
 
@@ -254,8 +238,11 @@ class _Run:
             message=self._message(f"reserve {_certificates(len(prepared))}"),
         )
 
-    def record(self, payloads: Sequence[Payload], what: str) -> None:
-        self.store.record(payloads, now=self.settings.now, message=self._message(what))
+    def record(
+        self, payloads: Sequence[Payload], what: str, crls: Mapping[CrlKey, Path] | None = None
+    ) -> None:
+        message = self._message(what)
+        self.store.record(payloads, now=self.settings.now, message=message, crls=crls)
 
     def _message(self, what: str) -> str:
         return f"{what}\n\nSource-Commit: {self.commit}\n" if self.commit else f"{what}\n"

@@ -15,8 +15,8 @@ from datetime import datetime
 from pathlib import Path
 
 from pki_as_code.apply.issuers import Issuers
+from pki_as_code.apply.outcome import Outcome, Settings
 from pki_as_code.apply.reconcile import reconcile
-from pki_as_code.apply.run import Outcome, Settings
 from pki_as_code.durable import write_file_atomically
 from pki_as_code.errors import IssuanceError, RepositoryError
 from pki_as_code.gitplumbing import GitRepository

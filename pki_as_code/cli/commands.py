@@ -34,6 +34,9 @@ IMPERATIVE = {
     "list_cas": Entry("list_cas", "List the certification authorities."),
     "view_ca": Entry("view_ca", "Show one certification authority."),
     "dump_ca": Entry("dump_ca", "Write the certificate of an authority to a file."),
+    "dump_crl": Entry(
+        "dump_crl", "Write the certificate revocation list of an authority to a file."
+    ),
     "sign_cert": Entry("sign_cert", "Sign a certificate for a CSR."),
     "resign_cert": Entry("resign_cert", "Sign a certificate again, for the CSR that is kept."),
     "revoke_cert": Entry("revoke_cert", "Revoke a certificate."),

@@ -123,8 +123,8 @@ def _issue_authorities(console: Console, target: Path) -> None:
     from dataclasses import replace
 
     from pki_as_code.apply.issuers import Issuers
+    from pki_as_code.apply.outcome import Settings
     from pki_as_code.apply.reconcile import reconcile
-    from pki_as_code.apply.run import Settings
     from pki_as_code.cli.outcomes import raise_first, show_outcomes
     from pki_as_code.cli.session import writing
 

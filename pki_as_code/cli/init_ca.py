@@ -17,7 +17,7 @@ from pki_as_code.cli.options import option, submission_options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pki_as_code.apply.run import Outcome
+    from pki_as_code.apply.outcome import Outcome
     from pki_as_code.authoring.authorities import AuthorityWishes
     from pki_as_code.authoring.manifests import Written
     from pki_as_code.model import JsonValue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pki_as_code.apply.run import Outcome
+from pki_as_code.apply.outcome import Outcome
 from pki_as_code.cli.console import Console
 from pki_as_code.cli.main import format_error
 from pki_as_code.errors import EXIT_FAILED, EXIT_PARTIAL
@@ -39,6 +39,11 @@ def _told(outcome: Outcome) -> str:
     if isinstance(change, AdoptCertificate):
         serial = format_serial_number(change.serial_number)
         return f"adopted {name}: {serial}, until {change.not_after:%Y-%m-%d}"
+    if outcome.crl is not None:
+        crl = outcome.crl
+        listed = f"{crl.entry_count} {'entry' if crl.entry_count == 1 else 'entries'}"
+        until = f"until {crl.next_update:%Y-%m-%d}"
+        return f"published CRL {crl.number} of {safe(change.object_id.path)}: {listed}, {until}"
     if isinstance(change, RevokeCertificate):
         serial = format_serial_number(change.certificate.serial_number)
         revoked = safe(change.certificate.object_id.path)

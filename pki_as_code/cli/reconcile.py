@@ -33,8 +33,8 @@ def command(
     full: bool,
 ) -> int:
     from pki_as_code.apply.issuers import Issuers
+    from pki_as_code.apply.outcome import Settings
     from pki_as_code.apply.reconcile import has_errors, reconcile
-    from pki_as_code.apply.run import Settings
     from pki_as_code.cli.outcomes import show_outcomes
     from pki_as_code.cli.session import note_uncommitted, reading, writing
     from pki_as_code.errors import EXIT_FAILED, EXIT_PARTIAL, EXIT_UNSAFE

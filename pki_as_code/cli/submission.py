@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import click
 
-from pki_as_code.apply.run import Outcome
+from pki_as_code.apply.outcome import Outcome
 from pki_as_code.apply.submit import (
     Submission,
     preview,

@@ -22,6 +22,7 @@ from pki_as_code.formats.terminal import (
 from pki_as_code.formats.values import format_date, format_seconds
 from pki_as_code.model import (
     AUTHORITY,
+    CRL,
     AbandonReservation,
     Action,
     AdoptAuthority,
@@ -33,6 +34,7 @@ from pki_as_code.model import (
     IssueCertificate,
     ObjectId,
     Plan,
+    PublishCrl,
     Reason,
     Refusal,
     ReleaseHold,
@@ -54,6 +56,7 @@ MARKS: dict[Action, str] = {
     Action.RETIRE: "-",
     Action.UPDATE: "~",
     Action.BLOCK: "-",
+    Action.PUBLISH: "+",
     Action.FINISH: "+",
     Action.ABANDON: "-",
 }
@@ -63,6 +66,7 @@ _STYLES = {"+": (GREEN,), "~": (YELLOW,), "-": (RED,), REFUSED: (BOLD, RED)}
 ALWAYS_COUNTED = (Action.ISSUE, Action.REPLACE, Action.RENEW, Action.REVOKE)
 """Named in the summary even when there are none; other actions only when there are some."""
 
+_KINDS = {AUTHORITY: "authority", CRL: "crl"}
 _ABBREVIATED_COMMIT = 7
 _ACTION_WIDTH = 8
 _WIDEST_ALIGNED = 40
@@ -145,7 +149,7 @@ def _column_width(texts: Iterator[str]) -> int:
 
 
 def _thing(object_id: ObjectId) -> str:
-    kind = "authority" if object_id.kind == AUTHORITY else object_id.kind.lower()
+    kind = _KINDS.get(object_id.kind, object_id.kind.lower())
     return f"{safe(kind)} {safe(object_id.path)}"
 
 
@@ -179,6 +183,8 @@ def _change_row(change: Change) -> _Row:
             details = f"was {safe(change.previous.path)}  {_reasons(change.reasons)}"
         case BlockKey(spki_sha256=digest):
             details = f"key {safe(digest)}  {_reasons(change.reasons)}"
+        case PublishCrl(issuer=issuer):
+            details = _crl_details(change)
         case RevokeCertificate() | ReleaseHold() | RetireObject() | UpdateObject():
             object_id, issuer = change.certificate.object_id, change.certificate.issuer
             details = _details_of_known(change)
@@ -196,6 +202,10 @@ def _details_of_known(
         return f"{serial}  {safe(change.revocation_reason)}"
     reasons = _reasons(change.reasons)
     return f"{serial}  {reasons}" if isinstance(change, ReleaseHold) else reasons
+
+
+def _crl_details(change: PublishCrl) -> str:
+    return f"{format_seconds(change.validity_seconds)}  {_reasons(change.reasons)}"
 
 
 def _issue_details(change: IssueCertificate) -> str:

@@ -10,7 +10,7 @@ from typing import assert_never
 from pki_as_code.formats.findings import diagnostic_json, sort_findings
 from pki_as_code.formats.plan import count_actions
 from pki_as_code.formats.structured import format_json
-from pki_as_code.formats.values import optional_time, revocation_json, source_json
+from pki_as_code.formats.values import crl_json, optional_time, revocation_json, source_json
 from pki_as_code.model import (
     AbandonReservation,
     AdoptAuthority,
@@ -23,6 +23,7 @@ from pki_as_code.model import (
     IssueCertificate,
     JsonValue,
     Plan,
+    PublishCrl,
     Reason,
     Refusal,
     ReleaseHold,
@@ -105,6 +106,10 @@ def _effect_json(change: Change, planned_at: datetime) -> dict[str, JsonValue]:
             effect = {"issuer": issuer, "before": None, "after": after}
         case AdoptCertificate(issuer=issuer):
             effect = {"issuer": issuer, "before": None, "after": _adopted_json(change)}
+        case PublishCrl(issuer=issuer, previous=previous):
+            ends = planned_at + timedelta(seconds=change.validity_seconds)
+            after = {"scope": change.scope, "nextUpdate": format_time(ends)}
+            effect = {"issuer": issuer, "before": previous and crl_json(previous), "after": after}
         case _:
             effect = _effect_on_known(change)
     return effect

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pki_as_code.escape import safe
 from pki_as_code.formats.plan import abbreviate, format_counts
 from pki_as_code.formats.terminal import GREEN, YELLOW, count_of, paint
-from pki_as_code.formats.values import format_date
-from pki_as_code.model import JsonValue, StatusReport, format_time
+from pki_as_code.formats.values import crl_json, format_date
+from pki_as_code.model import CrlRecord, JsonValue, StatusReport, crl_id, format_time
 from pki_as_code.pkix.serial_numbers import format_serial_number
 
 
@@ -35,10 +35,21 @@ def _lines(status: StatusReport, *, color: bool) -> Iterator[str]:
             f"failed {failure.attempts} times: {safe(failure.object_id.path)}: "
             f"{safe(failure.message)}, tried again after {format_time(failure.retry_at)}"
         )
+    for crl in status.crls:
+        yield _crl_line(crl, status)
     for record in status.expiring:
         days = (record.not_after - status.checked_at).days
         ends = f"{format_date(record.not_after)}, in {count_of(days, 'day')}"
         yield f"expires {ends}: {safe(record.object_id.path)}"
+
+
+def _crl_line(crl: CrlRecord, status: StatusReport) -> str:
+    name = safe(crl_id(crl.issuer, crl.scope).path)
+    ends = format_time(crl.next_update)
+    if crl.next_update <= status.checked_at:
+        return f"CRL {crl.number} of {name} ended at {ends}: relying parties refuse it"
+    listed = count_of(crl.entry_count, "entry", "entries")
+    return f"CRL {crl.number} of {name}: {listed}, valid until {ends}"
 
 
 def status_json(status: StatusReport) -> dict[str, JsonValue]:
@@ -68,6 +79,9 @@ def status_json(status: StatusReport) -> dict[str, JsonValue]:
                 "retryAt": format_time(failure.retry_at),
             }
             for failure in status.failures
+        ],
+        "crls": [
+            {**crl_json(crl), "fresh": crl.next_update > status.checked_at} for crl in status.crls
         ],
         "expiring": [
             {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pki_as_code.model import CertificateRecord, JsonValue, Source, format_time
+from pki_as_code.model import CertificateRecord, CrlRecord, JsonValue, Source, format_time
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
@@ -42,4 +42,16 @@ def revocation_json(record: CertificateRecord) -> JsonValue:
         "reason": revocation.reason,
         "revocationDate": format_time(revocation.revocation_date),
         "invalidityDate": optional_time(revocation.invalidity_date),
+    }
+
+
+def crl_json(crl: CrlRecord) -> dict[str, JsonValue]:
+    return {
+        "issuer": crl.issuer,
+        "scope": crl.scope,
+        "number": crl.number,
+        "thisUpdate": format_time(crl.this_update),
+        "nextUpdate": format_time(crl.next_update),
+        "entries": crl.entry_count,
+        "sha256": crl.digest,
     }

@@ -114,6 +114,13 @@ class GitRepository:
             variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
         return variables
 
+    # --- Objects ---
+
+    def write_blob(self, path: Path) -> str:
+        """Store the content of a file, however large, as it is; return the id of the blob."""
+        output = self.run("hash-object", "-w", "--no-filters", "--", str(path.absolute()))
+        return object_id(output.decode("ascii").strip())
+
     # --- Revisions ---
 
     def resolve_revision(self, revision: str) -> str:

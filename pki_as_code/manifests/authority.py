@@ -89,6 +89,9 @@ def _five_sevenths(data: dict[str, Any]) -> timedelta:
     return timedelta(seconds=int(validity.total_seconds()) * 5 // 7)
 
 
+_UNIQUE: dict[str, Any] = {"uniqueItems": True}
+
+
 class Crl(Spec):
     validity: Duration = timedelta(days=7)
     """Time from thisUpdate to nextUpdate of a CRL."""
@@ -98,7 +101,16 @@ class Crl(Spec):
     out."""
 
     shards: Annotated[Integer, Field(ge=1, le=1024)] = 1
-    """Number of CRLs over which the certificates are spread."""
+    """Number of CRLs over which certificates are spread when they are issued. The CRL of all of
+    them is there as well."""
+
+    scopes: Annotated[
+        tuple[Literal["user", "ca"], ...], Field(max_length=2, json_schema_extra=_UNIQUE)
+    ] = ()
+    """CRLs beside the one of everything: of end entities only, of authorities only."""
+
+    first_number: Annotated[Integer, Field(ge=1, le=2**53)] = 1
+    """The lowest CRL number: above those that an authority made elsewhere has used."""
 
     urls: Maybe[Urls] = None
     """Where the CRL is found. When left out, below `baseUrl` of the project; `[]` for nowhere."""

@@ -15,7 +15,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from pki_as_code.errors import InvalidValueError
-from pki_as_code.model import CertificateRequest, Finding, format_time
+from pki_as_code.model import (
+    FULL_SCOPE,
+    CertificateRequest,
+    Finding,
+    format_time,
+    shard_scope,
+)
 from pki_as_code.pkix.certificate import (
     load_draft,
     make_tbs_certificate,
@@ -77,8 +83,14 @@ def make_draft(
         serial_number=serial_number,
         not_before=not_before,
         not_after=not_after,
-        variables=uri_variables(request.issuer, issuer_serial_number, serial_number),
+        variables=uri_variables(
+            request.issuer, issuer_serial_number, serial_number, _crl_scope(request, serial_number)
+        ),
     )
+
+
+def _crl_scope(request: CertificateRequest, serial_number: int) -> str:
+    return shard_scope(serial_number, request.crl_shards) if request.crl_shards > 1 else FULL_SCOPE
 
 
 def is_draft_of(tbs_certificate: bytes, request: CertificateRequest, chain: Chain) -> bool:

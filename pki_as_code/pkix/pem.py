@@ -21,6 +21,7 @@ _BLOCK = re.compile(
     rb"^-----END (?P<end>[^\r\n-]{0,64})-----",
     re.MULTILINE,
 )
+_LINE = 64
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -105,3 +106,11 @@ def _private_key(what: str, source: str) -> InvalidValueError:
         help="never commit a private key: remove it, and regard it as compromised if it was pushed",
         code=f"{source}.private_key",
     )
+
+
+def encode_pem(label: str, der: bytes) -> bytes:
+    """Return one object as RFC 7468 writes it, with lines of 64 characters."""
+    body = base64.b64encode(der)
+    lines = [body[start : start + _LINE] for start in range(0, len(body), _LINE)]
+    begin, end = f"-----BEGIN {label}-----".encode(), f"-----END {label}-----".encode()
+    return b"\n".join([begin, *lines, end, b""])

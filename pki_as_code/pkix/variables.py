@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pki_as_code.model import FULL_SCOPE
 from pki_as_code.pkix.serial_numbers import format_serial_number
 
 
-def crl_path(authority: str) -> str:
-    return f"crl/{authority}.crl"
+def crl_path(authority: str, scope: str = FULL_SCOPE) -> str:
+    """Return where the CRL of that scope is published, as DER (RFC 5280 section 4.2.1.13)."""
+    return f"crl/{authority}.crl" if scope == FULL_SCOPE else f"crl/{authority}/{scope}.crl"
 
 
 def ocsp_path(authority: str) -> str:
@@ -24,14 +26,18 @@ def issuer_path(authority: str) -> str:
     return f"ca/{authority}.cer"
 
 
-def uri_variables(issuer: str, issuer_serial_number: int, serial_number: int) -> Mapping[str, str]:
+def uri_variables(
+    issuer: str, issuer_serial_number: int, serial_number: int, crl_scope: str = FULL_SCOPE
+) -> Mapping[str, str]:
     """
     Return the variables for one certificate of `issuer`.
+
+    `crl_scope` is the shard it is issued into.
 
     `SERIAL*` is the new certificate, `SIGNER_SERIAL*` and `CA_SERIAL` the authority that signs.
     """
     return {
-        "CRL_PATH": crl_path(issuer),
+        "CRL_PATH": crl_path(issuer, crl_scope),
         "OCSP_PATH": ocsp_path(issuer),
         "CA_ISSUER_PATH": issuer_path(issuer),
         "SERIAL": str(serial_number),

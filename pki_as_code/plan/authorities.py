@@ -112,6 +112,7 @@ def resolve_authority(
         is_ca=True,
         path_length=spec.path_length,
         extensions=tuple(extensions[name] for name in sorted(extensions)),
+        crl_shards=parent.manifest.spec.crl.shards if parent else 1,
         intent=authority_intent(authority),
     )
 
@@ -267,6 +268,13 @@ def _location_extensions(issuer: Authority, manifests: ManifestSet) -> Iterator[
     value = {method: urls for method, urls in access.items() if urls}
     if value:
         yield RequestedExtension("authorityInfoAccess", False, value)
+
+
+def crl_urls(issuer: Authority, manifests: ManifestSet) -> list[str]:
+    """Return where the CRLs of an authority are, as templates of URIs without a prefix."""
+    base = manifests.project.manifest.spec.base_url if manifests.project else None
+    urls = _urls(issuer.manifest.spec.crl.urls, base, "{CRL_PATH}")
+    return [url[4:] for url in urls]  # `URI:`, in whatever case
 
 
 def _urls(given: Sequence[str] | None, base: str | None, path: str) -> list[str]:

@@ -12,6 +12,7 @@ from pki_as_code.model import (
     BlockedKey,
     CertificateRecord,
     Change,
+    CrlRecord,
     Finding,
     ObjectId,
     Observed,
@@ -54,6 +55,12 @@ class Observation:
 
     removed_revocations: tuple[Loaded[Revocation], ...] = ()
     """Those that were there at the commit reconciled last."""
+
+    crls: Mapping[tuple[str, str], CrlRecord] = field(default_factory=dict)
+    """The last CRL by authority and scope."""
+
+    crl_changes: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """When that which a CRL lists changed last: a sequence number by authority and scope."""
 
 
 @dataclass(frozen=True, slots=True)

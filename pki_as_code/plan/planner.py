@@ -33,6 +33,7 @@ from pki_as_code.plan.authorities import (
 )
 from pki_as_code.plan.blocked_keys import plan_blocked_keys
 from pki_as_code.plan.certificates import plan_certificate, waits_for_renewal
+from pki_as_code.plan.crls import plan_crls
 from pki_as_code.plan.observation import Item, Observation, PlanFrame
 from pki_as_code.plan.removals import plan_removed
 from pki_as_code.plan.renames import plan_renames
@@ -54,6 +55,7 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
     3. Certificates: renamed, signed by the triggers, or left to the next renewal.
     4. Revocations and lifted holds, keys that are lost, certificates that others followed.
     5. What is in the store and no longer in the repository.
+    6. CRLs that are due, or that the decisions before make due.
     """
     reserved = {r.object_id for r in observation.reservations}
     revocations = list(plan_revocations(desired, observation, frame))
@@ -84,6 +86,7 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
         *revocations,
         *plan_removed(desired, then, frame, settled, revocations),
     ]
+    items += plan_crls(desired, observation, frame, items)
     return Plan(
         changes=tuple(
             item for item in items if item is not None and not isinstance(item, Refusal | Finding)

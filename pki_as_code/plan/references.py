@@ -15,7 +15,7 @@ from pki_as_code.manifests.namespace import Namespace
 from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.manifests.watcher import Watcher
 from pki_as_code.model import AUTHORITY, Finding, Severity
-from pki_as_code.plan.authorities import authority_id, cycle_findings, find_authority
+from pki_as_code.plan.authorities import authority_id, crl_urls, cycle_findings, find_authority
 from pki_as_code.plan.certificate_adoption import adopted_findings
 from pki_as_code.plan.defaults import dangling
 
@@ -123,9 +123,21 @@ def nothing_is_without_effect(manifests: ManifestSet) -> Iterator[Finding]:
     project = manifests.project
     if project is not None and project.manifest.spec.trust.require_signed_commits:
         yield _without_effect(project, "spec", "trust", "requireSignedCommits")
+
+
+def shards_are_found(manifests: ManifestSet) -> Iterator[Finding]:
+    """A certificate has to say in which shard it is looked for: its CRL URL names that."""
     for authority in manifests.of(CertificateAuthority).values():
-        if authority.manifest.spec.crl.shards > 1:
-            yield _without_effect(authority, "spec", "crl", "shards")
+        if authority.manifest.spec.crl.shards == 1:
+            continue
+        urls = crl_urls(authority, manifests)
+        if not urls or not all("{CRL_PATH}" in url for url in urls):
+            yield Finding(
+                "authority.shards_without_path",
+                f"the CRL URLs of {authority.object_id.name} do not say which shard is meant",
+                authority.source("spec", "crl", "urls" if urls else "shards"),
+                help="write {CRL_PATH} in each of crl.urls, or set baseUrl in pki.yaml",
+            )
 
 
 def _without_effect(loaded: Loaded[Any], *field: str) -> Finding:
@@ -146,6 +158,7 @@ REFERENCE_CHECKS: tuple[ReferenceCheck, ...] = (
     revocations_name_something,
     watchers_name_something,
     teams_keep_to_themselves,
+    shards_are_found,
     nothing_is_without_effect,
     adopted_findings,
 )

@@ -149,6 +149,7 @@ def _build_request(
         hash_algorithm=hash_name,
         extensions=extensions,
         reissue=spec.reissue,
+        crl_shards=issuer.manifest.spec.crl.shards,
         intent=_intent(loaded, csr),
     )
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, select, tuple_
 
-from pki_as_code.model import ObjectId, Reservation
+from pki_as_code.model import CrlRecord, ObjectId, Reservation
 from pki_as_code.stores import tables
-from pki_as_code.stores.entries import Crl
+from pki_as_code.stores.interface import CrlKey
 from pki_as_code.stores.rows import (
     failure_of,
     object_of,
@@ -17,7 +17,12 @@ from pki_as_code.stores.rows import (
     reservation_of,
     revocation_of,
 )
-from pki_as_code.stores.states import CertificateKey, CertificateState, ObjectState
+from pki_as_code.stores.states import (
+    CertificateKey,
+    CertificateState,
+    CrlProgress,
+    ObjectState,
+)
 
 CHUNK: Final = 400
 """Keys in one query."""
@@ -60,6 +65,7 @@ def load_certificates(
             row["deletion_policy"],
             revocation_of(row),
             row["superseded_at"],
+            row["crl_scope"],
         )
         for row in _rows(connection, tables.certificates, _CERTIFICATE, list(keys))
     }
@@ -84,11 +90,20 @@ def load_authorities(connection: Connection) -> dict[str, bytes]:
     return {row.name: bytes(row.certificate_der) for row in rows}
 
 
-def load_crls(connection: Connection) -> dict[str, Crl]:
-    return {
-        row.issuer: Crl(row.issuer, row.number, row.this_update, row.next_update, row.digest)
-        for row in connection.execute(select(tables.crls))
-    }
+def load_crls(connection: Connection) -> dict[CrlKey, CrlRecord]:
+    """Return the last CRL of each authority and scope."""
+    rows = connection.execute(select(tables.crls).order_by(*tables.crls.primary_key.columns))
+    return {(row.issuer, row.scope): CrlRecord(**row._mapping) for row in rows}
+
+
+def load_crl_progress(connection: Connection) -> dict[CrlKey, CrlProgress]:
+    """Return what stands for the next CRL, by issuer and scope."""
+    found = {}
+    for row in connection.execute(select(tables.crl_progress)).mappings():
+        values = dict(row)
+        key = (values.pop("issuer"), values.pop("scope"))
+        found[key] = CrlProgress(**values)
+    return found
 
 
 def load_notices(

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, tuple_, update
 
+from pki_as_code.model import CrlRecord
 from pki_as_code.stores import tables
 from pki_as_code.stores.certificates import Description
-from pki_as_code.stores.entries import Blocked, Crl, Notified
+from pki_as_code.stores.entries import Blocked, Notified
+from pki_as_code.stores.interface import CrlKey
 from pki_as_code.stores.rows import failure_row, object_key, revocation_row
-from pki_as_code.stores.states import CertificateKey, CertificateState, ObjectState
+from pki_as_code.stores.states import (
+    CertificateKey,
+    CertificateState,
+    CrlProgress,
+    ObjectState,
+)
 
 _OBJECT: Final = ("kind", "namespace", "name")
 _CERTIFICATE: Final = ("issuer", "serial_number")
@@ -23,10 +31,11 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, A
 
 
 def replace_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Write rows of a table with a single key column, in place of those with the same key."""
-    (key,) = table.primary_key.columns
+    """Write rows, in place of those with the same key."""
+    columns = list(table.primary_key.columns)
     if rows:
-        connection.execute(delete(table).where(key.in_([row[key.name] for row in rows])))
+        keys = [tuple(row[column.name] for column in columns) for row in rows]
+        connection.execute(delete(table).where(tuple_(*columns).in_(keys)))
         connection.execute(insert(table), rows)
 
 
@@ -61,6 +70,7 @@ def certificate_row(
             "not_after": description.not_after,
             "public_key_sha256": description.public_key_sha256,
             "fingerprint_sha256": description.fingerprint_sha256,
+            "crl_scope": state.crl_scope,
         }
         | state_row(state)
     )
@@ -116,14 +126,12 @@ def notice_row(notice: Notified) -> dict[str, Any]:
     }
 
 
-def crl_row(crl: Crl) -> dict[str, Any]:
-    return {
-        "issuer": crl.issuer,
-        "number": crl.number,
-        "this_update": crl.this_update,
-        "next_update": crl.next_update,
-        "digest": crl.digest,
-    }
+def crl_row(crl: CrlRecord) -> dict[str, Any]:
+    return asdict(crl)
+
+
+def crl_progress_row(key: CrlKey, progress: CrlProgress) -> dict[str, Any]:
+    return {"issuer": key[0], "scope": key[1]} | asdict(progress)
 
 
 def blocked_row(blocked: Blocked) -> dict[str, Any]:

@@ -105,13 +105,62 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
+class CrlReserved:
+    """
+    A CRL that is about to be signed: its number is used from now on, signed or not.
+
+    A run that dies leaves a gap in the numbers, which RFC 5280 section 5.2.3 allows; two CRLs with
+    one number it does not.
+    """
+
+    type: ClassVar[str] = "crlReserved"
+    issuer: str
+    scope: str
+    number: int
+    this_update: datetime
+    next_update: datetime
+    as_of: int
+    """Sequence number of the last entry that it takes account of."""
+
+    tbs_digest: str
+    """Hex SHA-256 of the TBSCertList."""
+
+
+@dataclass(frozen=True, slots=True)
 class Crl:
+    """A CRL was signed; its bytes are beside the ledger."""
+
     type: ClassVar[str] = "crl"
     issuer: str
+    scope: str
+    """`full`, `user`, `ca` or `shard-<n>`."""
+
     number: int
     this_update: datetime
     next_update: datetime
     digest: str
+    """Hex SHA-256 of the DER."""
+
+    entry_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CrlAdopted:
+    """A CRL that was signed elsewhere, by an authority whose key is never here."""
+
+    type: ClassVar[str] = "crlAdopted"
+    issuer: str
+    scope: str
+    number: int
+    this_update: datetime
+    next_update: datetime
+    as_of: int
+    """Sequence number of the last entry that it takes account of."""
+
+    digest: str
+    entry_count: int
+    commit: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +268,9 @@ Payload = (
     | Adopted
     | Revoked
     | Released
+    | CrlReserved
     | Crl
+    | CrlAdopted
     | Renamed
     | Retired
     | Updated

@@ -11,41 +11,40 @@ then commits the index. A step that was cut short is in the ledger or is not; th
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
-from typing import Final, Self
+from typing import BinaryIO, Final, Self
 
 from pki_as_code.errors import (
     ContentionError,
-    InvalidValueError,
     RepositoryError,
     StoreError,
 )
-from pki_as_code.escape import quoted, safe
+from pki_as_code.escape import quoted
 from pki_as_code.gitplumbing import (
-    BlobReader,
     GitRepository,
     PushStatus,
-    TreeEntry,
-    list_tree,
 )
-from pki_as_code.model import Finding, Source
+from pki_as_code.model import FULL_SCOPE, Finding
+from pki_as_code.pkix.variables import crl_path
 from pki_as_code.stores import codec
 from pki_as_code.stores.engine import open_sqlite, writing
 from pki_as_code.stores.entries import Entry, Payload
+from pki_as_code.stores.extending import extend
 from pki_as_code.stores.git_commits import write_commit
+from pki_as_code.stores.git_files import read_file, sha256, verify_files
 from pki_as_code.stores.git_index import GitIndex, read_commit, write_commit_id
 from pki_as_code.stores.git_refs import StoreBranch, Tips, open_branch
-from pki_as_code.stores.ledger_store import LedgerStore, RawLine, extend, read_only_error
+from pki_as_code.stores.interface import CrlKey
+from pki_as_code.stores.ledger_store import LedgerStore, RawLine, read_only_error
 from pki_as_code.stores.projection import Observer
 from pki_as_code.stores.published_files import PublishedFiles
+from pki_as_code.stores.refusals import no_crl
 from pki_as_code.stores.segments import (
-    DIRECTORY,
-    MAX_SEGMENT_BYTES,
     continue_segments,
     list_segments,
     read_lines,
@@ -113,6 +112,13 @@ class GitStore(LedgerStore):
         segments = list_segments(repository, self._commit) if self._commit else []
         return read_lines_at(repository, segments, sequences)
 
+    def open_crl(self, issuer: str, scope: str = FULL_SCOPE) -> BinaryIO:
+        self._ready()
+        found = read_file(self._branch.repository, self._commit, crl_path(issuer, scope))
+        if found is None:
+            raise no_crl(issuer, scope)
+        return BytesIO(found)
+
     def _ready(self) -> None:
         if not self._is_ready:
             self._commit = self._find_tip()
@@ -152,7 +158,9 @@ class GitStore(LedgerStore):
 
     # --- Writing ---
 
-    def _append(self, payloads: Sequence[Payload], now: datetime, message: str) -> None:
+    def _append(
+        self, payloads: Sequence[Payload], now: datetime, message: str, crls: Mapping[CrlKey, Path]
+    ) -> None:
         if not payloads:
             return
         if self._read_only:
@@ -164,7 +172,7 @@ class GitStore(LedgerStore):
             try:
                 self._is_ready = False
                 self._ready()
-                self._try_append(payloads, now, message)
+                self._try_append(payloads, now, message, crls)
             except _RaceLostError:
                 continue
             except OSError as error:
@@ -180,7 +188,9 @@ class GitStore(LedgerStore):
             help="run the command again when fewer runs go on at once",
         )
 
-    def _try_append(self, payloads: Sequence[Payload], now: datetime, message: str) -> None:
+    def _try_append(
+        self, payloads: Sequence[Payload], now: datetime, message: str, crls: Mapping[CrlKey, Path]
+    ) -> None:
         """
         Append once.
 
@@ -198,7 +208,8 @@ class GitStore(LedgerStore):
             entries = extend(connection, payloads, now, files.observe)
             if not entries:
                 return
-            commit = self._write(tip, entries, files.files, message)
+            signed = {crl_path(*key): path for key, path in crls.items()}
+            commit = self._write(tip, entries, {**files.files, **signed}, message)
             write_commit_id(connection, commit)
             self._publish(commit, tips)
             self._index.pin(entries[-1])
@@ -208,7 +219,7 @@ class GitStore(LedgerStore):
         self,
         tip: str | None,
         entries: Sequence[Entry],
-        published: dict[str, bytes | None],
+        published: Mapping[str, bytes | Path | None],
         message: str,
     ) -> str:
         repository = self._branch.repository
@@ -219,7 +230,7 @@ class GitStore(LedgerStore):
             repository,
             self._branch.staging_ref,
             tip,
-            published | continue_segments(repository, segments, entries),
+            {**published, **continue_segments(repository, segments, entries)},
             message=f"{message.strip()}\n\n{trailer}\n",
             identity=self._identity,
             at=last.at,
@@ -267,52 +278,12 @@ class GitStore(LedgerStore):
     # --- Verifying ---
 
     def observer_for_verification(self) -> Observer:
-        self._expected = PublishedFiles(_sha256)
+        self._expected = PublishedFiles(sha256, crl_digests=True)
         return self._expected.observe
 
     def verify_projections(self) -> Iterator[Finding]:
         """Every file beside the ledger is what the entries make it, and there is no other."""
         repository, commit = self._branch.repository, self._commit or self._branch.tips().furthest
         expected = {path: kept for path, kept in self._expected.files.items() if kept is not None}
-        if commit is None:
-            return
-        try:
-            listing = list(list_tree(repository, commit, sizes=False))
-        except RepositoryError as error:
-            yield Finding("store.projection_differs", error.message, help=error.help)
-            return
-        with BlobReader(repository) as blobs:
-            for entry in listing:
-                if entry.path.startswith(f"{DIRECTORY}/"):
-                    continue
-                problem = _problem_of(entry, expected.pop(entry.path, None), blobs)
-                if problem:
-                    yield _differs(entry.path, problem)
-        for path in expected:
-            yield _differs(path, "is missing")
-
-
-def _problem_of(entry: TreeEntry, expected: bytes | None, blobs: BlobReader) -> str:
-    """Return what is wrong with a file of the branch, empty when nothing is."""
-    if expected is None:
-        return "does not belong there"
-    if entry.mode != "100644":
-        return f"has mode {entry.mode}"
-    try:
-        content = blobs.read(entry.blob_id, limit=MAX_SEGMENT_BYTES)
-    except (InvalidValueError, RepositoryError) as error:
-        return f"cannot be read: {error.message}"
-    return "" if _sha256(content) == expected else "is not what the ledger says"
-
-
-def _differs(path: str, problem: str) -> Finding:
-    return Finding(
-        "store.projection_differs",
-        f"{safe(path)} in the store's branch {problem}",
-        Source(path),
-        help="do not use the file; find out who changed the branch. The ledger is not affected",
-    )
-
-
-def _sha256(content: bytes) -> bytes:
-    return hashlib.sha256(content).digest()
+        if commit is not None:
+            yield from verify_files(repository, commit, expected)

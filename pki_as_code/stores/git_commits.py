@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from pki_as_code.errors import StoreError
@@ -21,7 +22,7 @@ def write_commit(
     repository: GitRepository,
     staging_ref: str,
     parent: str | None,
-    files: Mapping[str, bytes | None],
+    files: Mapping[str, bytes | Path | None],
     *,
     message: str,
     identity: tuple[str, str] | None,
@@ -30,13 +31,19 @@ def write_commit(
     """
     Write a commit on `parent` that changes `files` (None removes one); return its id.
 
+    A `Path` stands for the content of that file, which may be large.
+
     The objects are durable up to their directories (`GitRepository.fsync_objects` does those).
     `staging_ref` is one that means nothing: git's importer has to move some ref. Nobody else may
     write a commit of the same store at once.
     """
     # Whoever made this lock is dead, and where the ref is does not matter.
     (repository.common_dir / f"{staging_ref}.lock").unlink(missing_ok=True)
-    stream = b"".join(_stream(staging_ref, parent, files, message, identity, at))
+    contents = {
+        path: repository.write_blob(content) if isinstance(content, Path) else content
+        for path, content in files.items()
+    }
+    stream = b"".join(_stream(staging_ref, parent, contents, message, identity, at))
     output = repository.run(
         "-c", f"fastimport.unpackLimit={_UNPACKED_BELOW}",
         "fast-import", "--quiet", "--force", "--done", "--date-format=raw",
@@ -51,12 +58,12 @@ def write_commit(
 def _stream(
     staging_ref: str,
     parent: str | None,
-    files: Mapping[str, bytes | None],
+    files: Mapping[str, bytes | str | None],
     message: str,
     identity: tuple[str, str] | None,
     at: datetime,
 ) -> Iterator[bytes]:
-    """Yield the input of `git fast-import`."""
+    """Yield the input of `git fast-import`; a text among `files` is the id of a blob."""
     who = " ".join(_person(*(identity or FALLBACK_IDENTITY), at))
     yield f"commit {staging_ref}\nmark :1\nauthor {who}\ncommitter {who}\n".encode()
     yield _data(message.replace("\0", "").encode("utf-8", "replace"))
@@ -65,6 +72,8 @@ def _stream(
     for path, content in sorted(files.items()):
         if content is None:
             yield f"D {path}\n".encode()
+        elif isinstance(content, str):
+            yield f"M 100644 {content} {path}\n".encode()
         else:
             yield f"M 100644 inline {path}\n".encode() + _data(content)
     yield b"get-mark :1\ndone\n"

@@ -13,6 +13,7 @@ from pki_as_code.stores.entries import (
     Authority,
     Blocked,
     Crl,
+    CrlAdopted,
     Failed,
     Issued,
     Notified,
@@ -24,7 +25,8 @@ from pki_as_code.stores.entries import (
     Revoked,
     Updated,
 )
-from pki_as_code.stores.working_set import WorkingSet, key_of
+from pki_as_code.stores.states import key_of
+from pki_as_code.stores.working_set import WorkingSet
 
 
 def is_in_force(working: WorkingSet, payload: Payload) -> bool:
@@ -71,8 +73,8 @@ def _released_in_force(working: WorkingSet, payload: Released) -> bool:
     return certificate is not None and certificate.revocation is None
 
 
-def _crl_in_force(working: WorkingSet, payload: Crl) -> bool:
-    last = working.last_crl(payload.issuer)
+def _crl_in_force(working: WorkingSet, payload: Crl | CrlAdopted) -> bool:
+    last = working.crls.last(payload.issuer, payload.scope)
     return last is not None and (last.number, last.digest) == (payload.number, payload.digest)
 
 
@@ -113,6 +115,7 @@ _IN_FORCE: Final[Mapping[type[Any], Callable[[WorkingSet, Any], bool]]] = {
     Revoked: revoked_in_force,
     Released: _released_in_force,
     Crl: _crl_in_force,
+    CrlAdopted: _crl_in_force,
     Renamed: _renamed_in_force,
     Retired: _retired_in_force,
     Updated: _updated_in_force,

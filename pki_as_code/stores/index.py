@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from heapq import merge
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, String, and_, or_, select, tuple_, type_coerce
@@ -18,9 +17,8 @@ from pki_as_code.model import (
     ObjectId,
     Observed,
     Reservation,
-    Revocation,
 )
-from pki_as_code.pkix.serial_numbers import format_serial_number, serial_number_hex
+from pki_as_code.pkix.serial_numbers import format_serial_number
 from pki_as_code.stores.bulk_reads import CHUNK
 from pki_as_code.stores.interface import CertificateFilter
 from pki_as_code.stores.rows import (
@@ -28,10 +26,8 @@ from pki_as_code.stores.rows import (
     object_of,
     record_of,
     reservation_of,
-    revocation_of,
 )
 from pki_as_code.stores.tables import (
-    abandoned,
     authorities,
     certificate_contents,
     certificate_names,
@@ -145,7 +141,7 @@ def live_objects(connection: Connection) -> Iterator[ObjectId]:
         .where(objects.c.current_issuer.is_not(None), ~objects.c.retired)
         .order_by(objects.c.kind, objects.c.namespace, objects.c.name)
     )
-    return (object_of(row) for row in _stream(connection, statement))
+    return (object_of(row) for row in stream(connection, statement))
 
 
 def due(connection: Connection, before: datetime) -> Iterator[ObjectId]:
@@ -156,11 +152,11 @@ def due(connection: Connection, before: datetime) -> Iterator[ObjectId]:
         # Few are due: finding them and sorting beats walking all in order.
         .order_by(objects.c.kind.concat(""), objects.c.namespace, objects.c.name)
     )
-    return (object_of(row) for row in _stream(connection, statement))
+    return (object_of(row) for row in stream(connection, statement))
 
 
 def find(connection: Connection, wanted: CertificateFilter) -> Iterator[CertificateRecord]:
-    return (record_of(row) for row in _stream(connection, find_statement(wanted)))
+    return (record_of(row) for row in stream(connection, find_statement(wanted)))
 
 
 def find_statement(wanted: CertificateFilter) -> Select[Any]:
@@ -253,36 +249,9 @@ def authority_certificates(connection: Connection, name: str | None = None) -> M
     return {row.name: bytes(row.certificate_der) for row in connection.execute(statement)}
 
 
-def revoked(connection: Connection, issuer: str) -> Iterator[tuple[int, Revocation, datetime]]:
-    """Stream by serial number, as its hex sorts."""
-    statement = (
-        select(
-            certificates.c.serial_number,
-            certificates.c.not_after,
-            certificates.c.revocation_reason,
-            certificates.c.revocation_date,
-            certificates.c.invalidity_date,
-            certificates.c.requested_by,
-        )
-        .where(certificates.c.issuer == issuer, certificates.c.revocation_date.is_not(None))
-        .order_by(certificates.c.serial_number)
-    )
-    recorded = (
-        (row["serial_number"], revocation, row["not_after"])
-        for row in _stream(connection, statement)
-        if (revocation := revocation_of(row)) is not None
-    )
-    given_up = select(abandoned).where(abandoned.c.issuer == issuer)
-    unrecorded = (
-        (row["serial_number"], Revocation("unspecified", row["abandoned_at"]), row["not_after"])
-        for row in _stream(connection, given_up.order_by(abandoned.c.serial_number))
-    )
-    yield from merge(recorded, unrecorded, key=lambda item: serial_number_hex(item[0]))
-
-
 def open_reservations(connection: Connection) -> Iterator[Reservation]:
     statement = select(reservations).order_by(reservations.c.sequence)
-    return (reservation_of(row) for row in _stream(connection, statement))
+    return (reservation_of(row) for row in stream(connection, statement))
 
 
 def failures(connection: Connection) -> Iterator[Failure]:
@@ -291,7 +260,7 @@ def failures(connection: Connection) -> Iterator[Failure]:
         .where(objects.c.retry_at.is_not(None))
         .order_by(objects.c.kind, objects.c.namespace, objects.c.name)
     )
-    for row in _stream(connection, statement):
+    for row in stream(connection, statement):
         failure = failure_of(row)
         if failure is not None:
             yield failure
@@ -307,10 +276,10 @@ def sequences_of(connection: Connection, object_id: ObjectId, first_sequence: in
         )
         .order_by(mentions.c.sequence)
     )
-    return (row["sequence"] for row in _stream(connection, statement))
+    return (row["sequence"] for row in stream(connection, statement))
 
 
-def _stream(connection: Connection, statement: Select[Any]) -> Iterator[Any]:
+def stream(connection: Connection, statement: Select[Any]) -> Iterator[Any]:
     """Yield rows as they are read, never all of them at once."""
     with connection.execute(statement.execution_options(yield_per=ROWS_AT_A_TIME)) as result:
         yield from result.mappings()

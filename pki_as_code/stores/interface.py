@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from pki_as_code.model import (
+    FULL_SCOPE,
     BlockedKey,
     CertificateRecord,
+    CrlRecord,
     Failure,
     Finding,
     ObjectId,
@@ -18,6 +21,9 @@ from pki_as_code.model import (
     Revocation,
 )
 from pki_as_code.stores.entries import Entry, Payload, Reserved
+
+CrlKey = tuple[str, str]
+"""Issuer and scope of a CRL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +118,35 @@ class Store(Protocol):
         """Every authority's current certificate, DER by name."""
         ...
 
-    def revoked(self, issuer: str) -> Iterator[tuple[int, Revocation, datetime]]:
-        """Stream (serial number, revocation, notAfter) of what an authority revoked, by serial."""
+    def revoked(
+        self, issuer: str, scope: str = FULL_SCOPE, *, not_after_from: datetime | None = None
+    ) -> Iterator[tuple[int, Revocation, datetime]]:
+        """
+        Stream (serial number, revocation, notAfter) of what an authority revoked, by serial.
+
+        Only what a CRL of that scope lists, and only what does not end before `not_after_from`.
+        Serial numbers whose reservation was given up count as revoked.
+        """
+        ...
+
+    def crls(self) -> tuple[CrlRecord, ...]:
+        """Return the last CRL of each authority and scope."""
+        ...
+
+    def crl_changes(self) -> Mapping[CrlKey, int]:
+        """
+        Return when that which a CRL lists changed last, by authority and scope.
+
+        A sequence number; a CRL with an `as_of` before it is out of date.
+        """
+        ...
+
+    def highest_crl_number(self, issuer: str) -> int:
+        """Return the highest CRL number that the authority used or reserved, 0 for none."""
+        ...
+
+    def open_crl(self, issuer: str, scope: str = FULL_SCOPE) -> BinaryIO:
+        """Open the last CRL (DER) of an authority, to be read. Raises `NotFoundError`."""
         ...
 
     def superseded(
@@ -169,9 +202,18 @@ class Store(Protocol):
         """
         ...
 
-    def record(self, payloads: Sequence[Payload], *, now: datetime, message: str) -> None:
+    def record(
+        self,
+        payloads: Sequence[Payload],
+        *,
+        now: datetime,
+        message: str,
+        crls: Mapping[CrlKey, Path] | None = None,
+    ) -> None:
         """
         Make durable what happened.
+
+        `crls` names the files (DER) of the CRLs among `payloads`; they are copied.
 
         Recording once more what is already recorded (a reservation that another run finished, a
         revocation already in force) writes nothing for that item.

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import abc
-import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
 
 from sqlalchemy import Connection, Engine, select
 
 from pki_as_code.errors import StoreError
 from pki_as_code.model import (
+    FULL_SCOPE,
     BlockedKey,
     CertificateRecord,
+    CrlRecord,
     Failure,
     Finding,
     ObjectId,
@@ -23,21 +25,17 @@ from pki_as_code.model import (
     Reservation,
     Revocation,
     Source,
-    format_time,
 )
-from pki_as_code.stores import codec, index, key_queries, tables
-from pki_as_code.stores.bulk_reads import load_notices
+from pki_as_code.stores import codec, crl_queries, index, key_queries, tables
+from pki_as_code.stores.bulk_reads import load_crls, load_notices
+from pki_as_code.stores.crl_rules import check_crl_files
+from pki_as_code.stores.crl_states import CrlStates
 from pki_as_code.stores.engine import reading, writing
-from pki_as_code.stores.entries import Entry, Genesis, Payload, Reserved
-from pki_as_code.stores.in_force import is_in_force
-from pki_as_code.stores.interface import CertificateFilter, Head
-from pki_as_code.stores.projection import Observer, apply_entry
+from pki_as_code.stores.entries import Entry, Payload, Reserved
+from pki_as_code.stores.interface import CertificateFilter, CrlKey, Head
+from pki_as_code.stores.projection import Observer
 from pki_as_code.stores.states import head_of
 from pki_as_code.stores.verification import verify_store
-from pki_as_code.stores.working_set import WorkingSet
-
-TOLERATED_CLOCK_ERROR: Final = timedelta(minutes=5)
-"""Two runners' clocks may differ by that much; the ledger's time then stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +73,13 @@ class LedgerStore(abc.ABC):
         """
 
     @abc.abstractmethod
-    def _append(self, payloads: Sequence[Payload], now: datetime, message: str) -> None:
-        """Make durable what of `payloads` is not in force already."""
+    def _append(
+        self, payloads: Sequence[Payload], now: datetime, message: str, crls: Mapping[CrlKey, Path]
+    ) -> None:
+        """Make durable what of `payloads` is not in force already, and the files of CRLs."""
+
+    @abc.abstractmethod
+    def open_crl(self, issuer: str, scope: str = FULL_SCOPE) -> BinaryIO: ...
 
     @abc.abstractmethod
     def _ready(self) -> None:
@@ -135,9 +138,23 @@ class LedgerStore(abc.ABC):
         with self._reading() as connection:
             return index.authority_certificates(connection)
 
-    def revoked(self, issuer: str) -> Iterator[tuple[int, Revocation, datetime]]:
+    def revoked(
+        self, issuer: str, scope: str = FULL_SCOPE, *, not_after_from: datetime | None = None
+    ) -> Iterator[tuple[int, Revocation, datetime]]:
         with self._reading() as connection:
-            yield from index.revoked(connection, issuer)
+            yield from crl_queries.revoked(connection, issuer, scope, not_after_from)
+
+    def crls(self) -> tuple[CrlRecord, ...]:
+        with self._reading() as connection:
+            return tuple(load_crls(connection).values())
+
+    def crl_changes(self) -> Mapping[CrlKey, int]:
+        with self._reading() as connection:
+            return crl_queries.crl_changes(connection)
+
+    def highest_crl_number(self, issuer: str) -> int:
+        with self._reading() as connection:
+            return CrlStates(connection).highest_number(issuer)
 
     def superseded(
         self, object_ids: Collection[ObjectId], now: datetime
@@ -197,10 +214,18 @@ class LedgerStore(abc.ABC):
     # --- Changes ---
 
     def reserve(self, reservations: Sequence[Reserved], *, now: datetime, message: str) -> None:
-        self._append(reservations, now, message)
+        self._append(reservations, now, message, {})
 
-    def record(self, payloads: Sequence[Payload], *, now: datetime, message: str) -> None:
-        self._append(payloads, now, message)
+    def record(
+        self,
+        payloads: Sequence[Payload],
+        *,
+        now: datetime,
+        message: str,
+        crls: Mapping[CrlKey, Path] | None = None,
+    ) -> None:
+        check_crl_files(payloads, crls or {})
+        self._append(payloads, now, message, crls or {})
 
     def close(self) -> None:
         self._engine.dispose()
@@ -230,67 +255,6 @@ def read_only_error(uri: str) -> StoreError:
         help="this is a fault of the program: please report it",
         code="store.read_only",
     )
-
-
-def extend(
-    connection: Connection,
-    payloads: Sequence[Payload],
-    now: datetime,
-    observe: Observer | None = None,
-) -> list[Entry]:
-    """
-    Make entries of what is not in force already, and apply them to the index.
-
-    1. A new ledger begins with its genesis.
-    2. What would say nothing new is left out.
-    3. The entry gets its place in the chain, and its preconditions are checked.
-    4. `observe` sees the state just after each entry.
-
-    Raises `ContentionError` or `StoreError`; the transaction is then to be given up.
-    """
-    working = WorkingSet(connection)
-    working.prefetch(payloads)
-    entries: list[Entry] = []
-    for payload in payloads:
-        if is_in_force(working, payload):
-            continue
-        if working.head().sequence < 0:
-            entries.append(_append_entry(working, Genesis(secrets.token_hex(16)), now, observe))
-        entries.append(_append_entry(working, payload, now, observe))
-    if entries:
-        working.flush()
-    return entries
-
-
-def _append_entry(
-    working: WorkingSet, payload: Payload, now: datetime, observe: Observer | None
-) -> Entry:
-    head = working.head()
-    at = entry_time(head.at, now)
-    entry = codec.make_entry(head.sequence + 1, at, head.digest, payload)
-    apply_entry(working, entry)
-    if observe is not None:
-        observe(working, entry)
-    return entry
-
-
-def entry_time(last: datetime | None, now: datetime) -> datetime:
-    """
-    Return the time of the next entry: `now`, and never before the last entry's.
-
-    Raises `StoreError` (`store.clock_went_back`) when `now` is more than five minutes before it.
-    """
-    now = now.astimezone(UTC).replace(microsecond=0)
-    if last is None or now >= last:
-        return now
-    if last - now > TOLERATED_CLOCK_ERROR:
-        raise StoreError(
-            f"the clock says {format_time(now)}, and the store was written at {format_time(last)}",
-            help="set the clock of this machine; if the last entry's time is wrong, "
-            "wait for it to pass",
-            code="store.clock_went_back",
-        )
-    return last
 
 
 def parsed(lines: Iterator[RawLine]) -> Iterator[Entry]:

@@ -3,6 +3,7 @@ The files beside the ledger of a git store, for people to fetch.
 
     certificates/<namespace>/<name>.pem   the certificate, then its issuers up to the root
     authorities/<name>.pem                the certificate of an authority
+    crl/<name>.crl                        its last CRL, crl/<name>/<scope>.crl those of other scopes
 
 What stands in them follows from the entries up to the one that wrote them, so that `verify` can
 compute it again: a chain is that of the time of issue.
@@ -10,16 +11,24 @@ compute it again: a chain is that of the time of issue.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator
-from textwrap import wrap
 from typing import Final
 
 from pki_as_code.model import AUTHORITY, CERTIFICATE, DEFAULT_NAMESPACE, ObjectId
-from pki_as_code.stores.entries import Adopted, Authority, Entry, Issued, Renamed
+from pki_as_code.pkix.pem import encode_pem
+from pki_as_code.pkix.variables import crl_path
+from pki_as_code.stores.entries import (
+    Adopted,
+    Authority,
+    Crl,
+    CrlAdopted,
+    Entry,
+    Issued,
+    Renamed,
+)
 from pki_as_code.stores.working_set import WorkingSet
 
-DIRECTORIES: Final = ("authorities", "certificates")
+DIRECTORIES: Final = ("authorities", "certificates", "crl")
 
 
 class PublishedFiles:
@@ -29,13 +38,22 @@ class PublishedFiles:
     `keep` says what of a content is kept: all of it, or its digest where there are many.
     """
 
-    def __init__(self, keep: Callable[[bytes], bytes] = bytes) -> None:
+    def __init__(
+        self, keep: Callable[[bytes], bytes] = bytes, *, crl_digests: bool = False
+    ) -> None:
         self.files: dict[str, bytes | None] = {}
         self._keep = keep
+        self._crl_digests = crl_digests
+        """The ledger has the digests of CRLs alone: keep those, in place of their content."""
 
     def observe(self, working: WorkingSet, entry: Entry) -> None:
         """Take up what an entry, that was just applied to `working`, means for the files."""
         payload = entry.payload
+        if isinstance(payload, Crl | CrlAdopted):
+            if self._crl_digests:
+                path = crl_path(payload.issuer, payload.scope)
+                self.files[path] = bytes.fromhex(payload.digest)
+            return
         if isinstance(payload, Renamed):
             self.files[path_of(payload.previous)] = None
         if isinstance(payload, Issued | Adopted | Authority | Renamed):
@@ -59,15 +77,7 @@ def content_of(working: WorkingSet, object_id: ObjectId) -> bytes | None:
     chain = [working.certificate_der(state.current)]
     if object_id.kind != AUTHORITY:
         chain += _issuers(working, state.current[0])
-    return b"".join(format_pem(der) for der in chain)
-
-
-def format_pem(certificate_der: bytes) -> bytes:
-    """Return one certificate as RFC 7468 writes it."""
-    lines = wrap(base64.b64encode(certificate_der).decode("ascii"), 64)
-    return "\n".join(
-        ["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""]
-    ).encode("ascii")
+    return b"".join(encode_pem("CERTIFICATE", der) for der in chain)
 
 
 def _issuers(working: WorkingSet, name: str) -> Iterator[bytes]:

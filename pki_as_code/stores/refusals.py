@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pki_as_code.errors import ContentionError, StoreError
+from pki_as_code.errors import ContentionError, NotFoundError, StoreError
 from pki_as_code.escape import quoted
 from pki_as_code.model import ObjectId
 from pki_as_code.pkix.serial_numbers import format_serial_number
@@ -33,4 +33,12 @@ def unknown(key: CertificateKey) -> StoreError:
         f"{named(key)} was never issued",
         help="`pkictl list_certs` shows what was",
         code="store.unknown_certificate",
+    )
+
+
+def no_crl(issuer: str, scope: str) -> NotFoundError:
+    return NotFoundError(
+        f"the store has no {scope} CRL of authority {quoted(issuer)}",
+        help="`pkictl reconcile` makes the CRLs of authorities that are online",
+        code="store.no_crl",
     )

@@ -56,6 +56,7 @@ def add_foreign(
         object_id=payload.object_id,
         certificate_der=payload.certificate_der,
         description=describe_certificate(payload.certificate_der),
+        crl_scope=None,
         columns={
             "sequence": entry.sequence,
             "profile": "",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from pki_as_code.errors import ContentionError, StoreError
+from pki_as_code.errors import StoreError
 from pki_as_code.escape import quoted
 from pki_as_code.model import (
     AUTHORITY,
@@ -26,12 +26,20 @@ from pki_as_code.stores.certificates import (
     reserved_end,
     reserved_serial_number,
 )
+from pki_as_code.stores.crl_rules import (
+    apply_crl,
+    apply_crl_adopted,
+    apply_crl_reserved,
+    crl_scope_of,
+)
 from pki_as_code.stores.entries import (
     Abandoned,
     Adopted,
     Authority,
     Blocked,
     Crl,
+    CrlAdopted,
+    CrlReserved,
     Entry,
     Failed,
     Genesis,
@@ -55,7 +63,8 @@ from pki_as_code.stores.note_rules import (
 )
 from pki_as_code.stores.refusals import contention, named, unknown, used
 from pki_as_code.stores.rule_parts import add_foreign, check_unused, issuer_of, supersede
-from pki_as_code.stores.working_set import WorkingSet, key_of
+from pki_as_code.stores.states import CertificateState, key_of
+from pki_as_code.stores.working_set import WorkingSet
 
 
 def _apply_genesis(working: WorkingSet, _: Entry, payload: Genesis) -> None:
@@ -109,6 +118,7 @@ def _apply_issued(working: WorkingSet, entry: Entry, payload: Issued) -> None:
         object_id=payload.object_id,
         certificate_der=certificate_der,
         description=describe_certificate(certificate_der),
+        crl_scope=crl_scope_of(dict(reservation.request), payload.serial_number),
         columns={
             "sequence": entry.sequence,
             "profile": profile if isinstance(profile, str) else "",
@@ -200,6 +210,7 @@ def _apply_revoked(working: WorkingSet, entry: Entry, payload: Revoked) -> None:
         payload.requested_by,
     )
     working.mention(certificate.object_id, entry.sequence)
+    _note_crl_change(working, entry, payload, certificate)
 
 
 def _apply_released(working: WorkingSet, entry: Entry, payload: Released) -> None:
@@ -215,17 +226,14 @@ def _apply_released(working: WorkingSet, entry: Entry, payload: Released) -> Non
         )
     working.touch_certificate(key).revocation = None
     working.mention(certificate.object_id, entry.sequence)
+    _note_crl_change(working, entry, payload, certificate)
 
 
-def _apply_crl(working: WorkingSet, _: Entry, payload: Crl) -> None:
-    last = working.last_crl(payload.issuer)
-    if last is not None and payload.number <= last.number:
-        raise ContentionError(
-            f"CRL number {payload.number} of {quoted(payload.issuer)} was used: "
-            f"the last is {last.number}",
-            help="run the command again",
-        )
-    working.set_crl(payload)
+def _note_crl_change(
+    working: WorkingSet, entry: Entry, payload: Revoked | Released, certificate: CertificateState
+) -> None:
+    kind, crl_scope = certificate.object_id.kind, certificate.crl_scope
+    working.crls.note_change(payload.issuer, kind, crl_scope, entry.sequence)
 
 
 def _apply_renamed(working: WorkingSet, entry: Entry, payload: Renamed) -> None:
@@ -262,7 +270,11 @@ def _apply_abandoned(working: WorkingSet, entry: Entry, payload: Abandoned) -> N
     if reservation is None:
         raise contention(payload.object_id, "has no such reservation any more")
     working.finish_reservation(reservation)
-    working.add_abandoned(key, reserved_end(reservation.tbs_certificate), entry.at)
+    kind = payload.object_id.kind
+    crl_scope = crl_scope_of(dict(reservation.request), payload.serial_number)
+    end = reserved_end(reservation.tbs_certificate)
+    working.add_abandoned(key, kind, crl_scope, end, entry.at)
+    working.crls.note_change(payload.issuer, kind, crl_scope, entry.sequence)
     working.mention(payload.object_id, entry.sequence)
 
 
@@ -274,7 +286,9 @@ RULES: Final[Mapping[type[Any], Callable[[WorkingSet, Entry, Any], None]]] = {
     Adopted: _apply_adopted,
     Revoked: _apply_revoked,
     Released: _apply_released,
-    Crl: _apply_crl,
+    CrlReserved: apply_crl_reserved,
+    Crl: apply_crl,
+    CrlAdopted: apply_crl_adopted,
     Renamed: _apply_renamed,
     Retired: _apply_retired,
     Abandoned: _apply_abandoned,

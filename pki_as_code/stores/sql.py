@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Self
+from typing import BinaryIO, Self
 
 from sqlalchemy import Connection, Engine, insert, make_url, select
 from sqlalchemy.engine import URL
@@ -15,7 +16,10 @@ from sqlalchemy.exc import ArgumentError
 from pki_as_code.errors import StoreError
 from pki_as_code.escape import quoted
 from pki_as_code.gitplumbing import GitRepository
+from pki_as_code.model import FULL_SCOPE, Finding
 from pki_as_code.stores import codec, tables
+from pki_as_code.stores.bulk_reads import load_crls
+from pki_as_code.stores.bulk_writes import replace_rows
 from pki_as_code.stores.engine import (
     check_schema_version,
     create_index,
@@ -25,15 +29,17 @@ from pki_as_code.stores.engine import (
     translated,
 )
 from pki_as_code.stores.entries import Payload
+from pki_as_code.stores.extending import extend
 from pki_as_code.stores.index import ROWS_AT_A_TIME
+from pki_as_code.stores.interface import CrlKey
 from pki_as_code.stores.ledger_store import (
     LedgerStore,
     RawLine,
-    extend,
     parsed,
     read_only_error,
 )
 from pki_as_code.stores.projection import project
+from pki_as_code.stores.refusals import no_crl
 from pki_as_code.stores.states import head_of
 
 
@@ -103,7 +109,13 @@ class SqlStore(LedgerStore):
                 yield RawLine(expected, bytes(row.line))
                 expected += 1
 
-    def _append(self, payloads: Sequence[Payload], now: datetime, message: str) -> None:  # noqa: ARG002
+    def _append(
+        self,
+        payloads: Sequence[Payload],
+        now: datetime,
+        message: str,  # noqa: ARG002 (a database keeps none)
+        crls: Mapping[CrlKey, Path],
+    ) -> None:
         if not payloads:
             return
         if self._read_only:
@@ -115,6 +127,33 @@ class SqlStore(LedgerStore):
                 connection.execute(
                     insert(tables.ledger),
                     [{"sequence": entry.sequence, "line": entry.line} for entry in entries],
+                )
+                for (issuer, scope), path in crls.items():
+                    row = {"issuer": issuer, "scope": scope, "der": path.read_bytes()}
+                    replace_rows(connection, tables.crl_files, [row])
+
+    def open_crl(self, issuer: str, scope: str = FULL_SCOPE) -> BinaryIO:
+        table = tables.crl_files
+        statement = select(table.c.der).where(table.c.issuer == issuer, table.c.scope == scope)
+        with self._reading() as connection:
+            found = connection.execute(statement).scalar()
+        if found is None:
+            raise no_crl(issuer, scope)
+        return BytesIO(found)
+
+    def verify_projections(self) -> Iterator[Finding]:
+        """The CRLs are those of the ledger."""
+        with self.reading_index() as connection:
+            files = select(tables.crl_files).execution_options(yield_per=1)
+            found = {(r.issuer, r.scope): codec.digest(r.der) for r in connection.execute(files)}
+            expected = load_crls(connection)
+        for issuer, scope in sorted(found.keys() | expected.keys()):
+            crl = expected.get((issuer, scope))
+            if crl is None or found.get((issuer, scope)) != crl.digest:
+                yield Finding(
+                    "store.projection_differs",
+                    f"the {scope} CRL of {quoted(issuer)} is not the one in the ledger",
+                    help="do not use it; `pkictl reconcile` makes the next one",
                 )
 
     def rebuild(self) -> int:

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from pki_as_code.model import Failure, ObjectId, Revocation
+from pki_as_code.model import (
+    AUTHORITY,
+    CA_SCOPE,
+    FULL_SCOPE,
+    USER_SCOPE,
+    Failure,
+    ObjectId,
+    Revocation,
+)
 from pki_as_code.stores.entries import EMPTY_DIGEST
 from pki_as_code.stores.interface import Head
 
 CertificateKey = tuple[str, int]
 """Issuer and serial number."""
+
+
+class _OfCertificate(Protocol):
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def serial_number(self) -> int: ...
+
+
+def key_of(value: _OfCertificate) -> CertificateKey:
+    """Return which certificate something is about."""
+    return (value.issuer, value.serial_number)
 
 
 @dataclass(slots=True)
@@ -40,6 +60,28 @@ class CertificateState:
     deletion_policy: str
     revocation: Revocation | None = None
     superseded_at: datetime | None = None
+    crl_scope: str | None = None
+    """The shard it belongs to, of those its issuer had when it was issued."""
+
+
+@dataclass(slots=True)
+class CrlProgress:
+    """What stands for the next CRL of an authority and scope."""
+
+    reserved_number: int | None = None
+    reserved_as_of: int | None = None
+    reserved_this_update: datetime | None = None
+    changed_at: int | None = None
+    """Sequence number of the last entry that changed what the CRL lists."""
+
+
+def scopes_of(kind: str, crl_scope: str | None) -> tuple[str, ...]:
+    """Return the scopes of the CRLs that a certificate of that kind would be listed in."""
+    return (
+        FULL_SCOPE,
+        CA_SCOPE if kind == AUTHORITY else USER_SCOPE,
+        *([crl_scope] if crl_scope else ()),
+    )
 
 
 @dataclass(slots=True)
@@ -54,7 +96,6 @@ class Changes:
     abandoned: dict[CertificateKey, dict[str, Any]] = field(default_factory=dict)
     objects: set[ObjectId] = field(default_factory=set)
     authorities: set[str] = field(default_factory=set)
-    crls: set[str] = field(default_factory=set)
     touched: set[CertificateKey] = field(default_factory=set)
     """Certificates whose state changed: revocation, successor, deletion policy."""
 

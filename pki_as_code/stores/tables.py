@@ -85,6 +85,15 @@ ledger: Final = Table(
     Column("line", LargeBinary, nullable=False),
 )
 
+# CRLs as they were signed. No index can make them anew: they stand beside the ledger.
+crl_files: Final = Table(
+    "crl_files",
+    LEDGER_METADATA,
+    Column("issuer", _TEXT, primary_key=True),
+    Column("scope", _TEXT, primary_key=True),
+    Column("der", LargeBinary, nullable=False),
+)
+
 meta: Final = Table(
     "meta",
     INDEX_METADATA,
@@ -174,6 +183,7 @@ certificates: Final = Table(
     Column("commit_id", _TEXT, nullable=False),
     Column("path", _TEXT, nullable=False),
     Column("deletion_policy", _TEXT, nullable=False),
+    Column("crl_scope", _TEXT),
     Column("revocation_reason", _TEXT),
     Column("revocation_date", UtcTime),
     Column("invalidity_date", UtcTime),
@@ -269,18 +279,36 @@ abandoned: Final = Table(
     "abandoned",
     INDEX_METADATA,
     *_certificate_key(),
+    Column("kind", _TEXT, nullable=False),
+    Column("crl_scope", _TEXT),
     Column("not_after", UtcTime, nullable=False),
     Column("abandoned_at", UtcTime, nullable=False),
 )
 
+# The last CRL of each authority and scope.
 crls: Final = Table(
     "crls",
     INDEX_METADATA,
     Column("issuer", _TEXT, primary_key=True),
+    Column("scope", _TEXT, primary_key=True),
     Column("number", SerialNumber, nullable=False),
     Column("this_update", UtcTime, nullable=False),
     Column("next_update", UtcTime, nullable=False),
     Column("digest", _TEXT, nullable=False),
+    Column("entry_count", Integer, nullable=False),
+    Column("as_of", Integer, nullable=False),
+)
+
+# What stands for the next CRL: the number reserved last, and when something changed last.
+crl_progress: Final = Table(
+    "crl_progress",
+    INDEX_METADATA,
+    Column("issuer", _TEXT, primary_key=True),
+    Column("scope", _TEXT, primary_key=True),
+    Column("reserved_number", SerialNumber),
+    Column("reserved_as_of", Integer),
+    Column("reserved_this_update", UtcTime),
+    Column("changed_at", Integer),
 )
 
 # Which entries concern an object.

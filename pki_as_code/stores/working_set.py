@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
 from pki_as_code.model import JsonValue, ObjectId, Reservation
 from pki_as_code.stores import bulk_reads, bulk_writes, tables
 from pki_as_code.stores.certificates import Description
-from pki_as_code.stores.entries import Blocked, Crl, Notified, Payload, Reserved
+from pki_as_code.stores.crl_states import CrlStates
+from pki_as_code.stores.entries import Blocked, Notified, Payload, Reserved
 from pki_as_code.stores.interface import Head
 from pki_as_code.stores.refusals import unknown
 from pki_as_code.stores.rows import object_key, reservation_row
@@ -25,19 +26,8 @@ from pki_as_code.stores.states import (
     Changes,
     ObjectState,
     head_of,
+    key_of,
 )
-
-
-class _OfCertificate(Protocol):
-    @property
-    def issuer(self) -> str: ...
-    @property
-    def serial_number(self) -> int: ...
-
-
-def key_of(value: _OfCertificate) -> CertificateKey:
-    """Return which certificate something is about."""
-    return (value.issuer, value.serial_number)
 
 
 class WorkingSet:
@@ -56,7 +46,7 @@ class WorkingSet:
         self._changes = Changes()
         self._meta = bulk_reads.load_meta(connection)
         self._authorities = bulk_reads.load_authorities(connection)
-        self._crls = bulk_reads.load_crls(connection)
+        self.crls = CrlStates(connection)
 
     # --- Reading ---
 
@@ -95,9 +85,6 @@ class WorkingSet:
 
     def authorities(self) -> dict[str, bytes]:
         return dict(self._authorities)
-
-    def last_crl(self, issuer: str) -> Crl | None:
-        return self._crls.get(issuer)
 
     def certificate_der(self, key: CertificateKey) -> bytes:
         """Return a certificate of the index, or one that was just added."""
@@ -169,6 +156,7 @@ class WorkingSet:
         object_id: ObjectId,
         certificate_der: bytes,
         description: Description,
+        crl_scope: str | None,
         columns: dict[str, Any],
         contents: dict[str, JsonValue],
     ) -> None:
@@ -180,6 +168,7 @@ class WorkingSet:
             description.fingerprint_sha256,
             description.not_after,
             columns["deletion_policy"],
+            crl_scope=crl_scope,
         )
         self._changes.certificates.append(
             bulk_writes.certificate_row(key, state, description, columns)
@@ -211,17 +200,22 @@ class WorkingSet:
         self._authorities[name] = certificate_der
         self._changes.authorities.add(name)
 
-    def set_crl(self, crl: Crl) -> None:
-        self._crls[crl.issuer] = crl
-        self._changes.crls.add(crl.issuer)
-
     def add_notice(self, notice: Notified) -> None:
         self._changes.notices.append(bulk_writes.notice_row(notice))
 
-    def add_abandoned(self, key: CertificateKey, not_after: datetime, at: datetime) -> None:
+    def add_abandoned(
+        self,
+        key: CertificateKey,
+        kind: str,
+        crl_scope: str | None,
+        not_after: datetime,
+        at: datetime,
+    ) -> None:
         self._changes.abandoned[key] = {
             "issuer": key[0],
             "serial_number": key[1],
+            "kind": kind,
+            "crl_scope": crl_scope,
             "not_after": not_after,
             "abandoned_at": at,
         }
@@ -289,10 +283,10 @@ class WorkingSet:
                     for name in changes.authorities
                 ],
             ),
-            (tables.crls, [bulk_writes.crl_row(self._crls[issuer]) for issuer in changes.crls]),
             (tables.meta, [{"key": key, "value": self._meta[key]} for key in changes.meta]),
         ):
             bulk_writes.replace_rows(connection, table, rows)
+        self.crls.flush(connection)
 
     def _write_objects(self, touched: set[ObjectId]) -> None:
         states = [state for o in sorted(touched) if (state := self._objects[o]) is not None]

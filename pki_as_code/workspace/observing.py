@@ -46,6 +46,8 @@ def observe(
         reservations=tuple(store.open_reservations()),
         revocation_targets=targets,
         authorities=store.authorities(),
+        crls={(crl.issuer, crl.scope): crl for crl in store.crls()},
+        crl_changes=store.crl_changes(),
         superseded=tuple(store.superseded(superseding, now)) if superseding else (),
         first_uses=store.first_uses(_keys_with_an_age(desired)),
         blocked_keys=store.blocked_keys(lost_keys(manifests, targets)),

@@ -35,5 +35,6 @@ def read_status(workspace: Workspace, now: datetime) -> StatusReport:
         expiring=tuple(store.find(soon)),
         reservations=tuple(store.open_reservations()),
         failures=tuple(store.failures()),
+        crls=store.crls(),
         checked_at=now,
     )

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from pki_as_code.apply.issuers import Issuers
+from pki_as_code.apply.outcome import Outcome, Settings
 from pki_as_code.apply.reconcile import reconcile
-from pki_as_code.apply.run import Outcome, Settings
 from pki_as_code.authoring.scaffold import AuthorityKeys, scaffold
 from pki_as_code.gitplumbing import GitRepository, make_repository
 from pki_as_code.gitrepo import commit_paths

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pki_as_code.apply.issuers import Issuers
+from pki_as_code.apply.outcome import Settings
 from pki_as_code.apply.reconcile import ATTEMPTS, reconcile
-from pki_as_code.apply.run import Settings
 from pki_as_code.errors import ContentionError, ManifestError, UnsafePlanError
 from pki_as_code.issuance import Issuer, Origin, prepare_certificate
 from pki_as_code.model import FinishReservation, IssueCertificate, Plan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -21,9 +21,11 @@ from pki_as_code.model import (
     CERTIFICATE,
     CertificateRecord,
     CertificateRequest,
+    CrlRecord,
     ObjectId,
     Observed,
     Plan,
+    PublishCrl,
     Reservation,
     Revocation,
 )
@@ -271,7 +273,16 @@ def observe(
         found.object_id.name: preview.chain(found)[0].public_bytes(Encoding.DER)
         for found in parents_first(manifests)
     }
-    return Observation(**{"objects": objects, "live": live, "authorities": drafts, **more})
+    given = {"objects": objects, "live": live, "authorities": drafts, "crls": fresh_crls(drafts)}
+    return Observation(**{**given, **more})
+
+
+def fresh_crls(authorities: Iterable[str], scope: str = "full") -> dict[tuple[str, str], CrlRecord]:
+    """Return a CRL of each that stays valid whatever the time of the test."""
+    times = (NOW, NOW + timedelta(days=10_000))
+    return {
+        (name, scope): CrlRecord(name, scope, 7, *times, "0" * 64, 0, 100) for name in authorities
+    }
 
 
 def plan(
@@ -280,9 +291,13 @@ def plan(
     *,
     now: datetime = NOW,
     only: Sequence[ObjectId] = (),
+    crls: bool = False,
 ) -> Plan:
+    """Plan, and leave out the CRLs that follow from it, unless they are what is looked at."""
     frame = PlanFrame("c" * 40, "", "test", now, frozenset(only))
-    return make_plan(resolve_all(manifests), observation or observe(manifests), frame)
+    made = make_plan(resolve_all(manifests), observation or observe(manifests), frame)
+    others = tuple(change for change in made.changes if not isinstance(change, PublishCrl))
+    return made if crls else replace(made, changes=others)
 
 
 def told(planned: Plan) -> list[str]:

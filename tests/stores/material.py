@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -14,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from pki_as_code.model import AUTHORITY, CERTIFICATE, ObjectId, Reservation, sha256_digest
-from pki_as_code.stores.entries import Issued, Payload, Reserved
+from pki_as_code.stores.entries import Crl, CrlReserved, Issued, Payload, Reserved
 
 NOW = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
 ROOT = ObjectId(AUTHORITY, "", "root")
@@ -122,3 +124,28 @@ def issue(store: Any, reserved: Reserved, now: datetime = NOW) -> None:
 
 def payloads_of(store: Any) -> list[Payload]:
     return [entry.payload for entry in store.entries()]
+
+
+def crl_payloads(
+    number: int,
+    content: bytes = b"a CRL",
+    *,
+    issuer: str = "root",
+    scope: str = "full",
+    as_of: int = 0,
+    this_update: datetime = NOW,
+) -> tuple[CrlReserved, Crl]:
+    """A CRL that is about to be signed, and the same once it was; what it holds does not matter."""
+    next_update = this_update + timedelta(days=7)
+    times = (this_update, next_update)
+    reserved = CrlReserved(issuer, scope, number, *times, as_of, sha256(b"tbs").hexdigest())
+    return reserved, Crl(issuer, scope, number, *times, sha256(content).hexdigest(), 0)
+
+
+def record_crl(
+    store: Any, directory: Path, signed: Crl, content: bytes = b"a CRL", now: datetime = NOW
+) -> None:
+    path = directory / f"{signed.issuer}-{signed.scope}.crl"
+    path.write_bytes(content)
+    crls = {(signed.issuer, signed.scope): path}
+    store.record([signed], now=now, message="Record a CRL", crls=crls)

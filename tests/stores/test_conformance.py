@@ -13,7 +13,6 @@ from pki_as_code.model import ObjectId, Status
 from pki_as_code.stores.entries import (
     Adopted,
     Authority,
-    Crl,
     Failed,
     Genesis,
     Issued,
@@ -248,7 +247,6 @@ def test_recording_once_more_writes_nothing(place: Place, store: Any) -> None:
         revocation(WEB, 0x2001),
         Notified(WEB, "root", 0x2001, "expiring", 86400, "mailto:ops@example.com"),
         Retired(WEB, "a" * 40),
-        Crl("root", 7, NOW, NOW + timedelta(days=7), "sha256:" + "0" * 64),
         Authority(ROOT, der(certificate("root", 0x1001, not_after=NOW + timedelta(days=3650)))),
         Adopted(API, "other", 0x77, der(certificate("api", 0x77)), "b" * 40, "api.yaml", "Retain"),
         Failed(API, "the token is gone", 2, NOW + timedelta(hours=1)),
@@ -393,14 +391,6 @@ def test_failures_are_kept_until_it_works(store: Any) -> None:
     assert WEB in list(store.due(retry_at))
     issue(store, reservation(WEB, 0x2001))
     assert list(store.failures()) == []
-
-
-def test_crl_numbers_only_rise(store: Any) -> None:
-    record(store, Crl("root", 7, NOW, NOW, "sha256:aa"))
-    for number in (6, 7):
-        with pytest.raises(ContentionError):
-            record(store, Crl("root", number, NOW, NOW, "sha256:bb"))
-    record(store, Crl("root", 8, NOW, NOW, "sha256:bb"), Crl("issuing", 1, NOW, NOW, "sha256:c"))
 
 
 def test_due_names_what_ends_in_order(store: Any) -> None:

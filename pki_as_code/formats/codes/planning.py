@@ -30,11 +30,21 @@ AUTHORITY = explanations(
             "Nothing that it signs would be valid; it can only be kept for what it signed.",
             "Take it up with --allow-expired if that is what you want.",
         ),
+        "no_crl_sign": (
+            "The certificate of an authority does not allow it to sign CRLs.",
+            "Relying parties refuse a CRL whose issuer lacks cRLSign (RFC 5280 section 4.2.1.3).",
+            "Take `crl` out of its usages, or have another certificate made for it.",
+        ),
         "no_file": "The file of a key or certificate cannot be read.",
         "offline": (
             "A key is brought for an authority whose manifest says that it is offline.",
             "An offline authority is one whose key no run may use.",
             "Replace `mode: offline` by `key:` in its manifest if it is to sign here.",
+        ),
+        "shards_without_path": (
+            "CRLs are split into shards, and the URLs do not say which of them is meant.",
+            "A certificate names the CRL that would list it: {CRL_PATH} stands for that shard.",
+            "Write {CRL_PATH} in each of crl.urls, or set baseUrl in pki.yaml.",
         ),
         "root_has_no_parent": (
             "A root is to say where its parent publishes CRLs, OCSP responses or its certificate.",
