@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, Select, String, func, select, type_coerce
 
-from pki_as_code.model import BlockedKey, CertificateRecord, ObjectId
+from pki_as_code.model import BlockedKey, CertificateRecord, ObjectId, format_time
 from pki_as_code.stores.bulk_reads import CHUNK
 from pki_as_code.stores.index import certificates_with_contents
 from pki_as_code.stores.rows import object_of, optional_object, record_of
@@ -60,16 +60,30 @@ def superseded(
     connection: Connection, object_ids: Collection[ObjectId], now: datetime
 ) -> Iterator[CertificateRecord]:
     """Yield what another certificate of its object followed, and is neither expired nor revoked."""
+    names: dict[tuple[str, str], set[str]] = {}
+    for object_id in object_ids:
+        names.setdefault((object_id.kind, object_id.namespace), set()).add(object_id.name)
+    for (kind, namespace), found in sorted(names.items()):
+        for chunk in _chunks(found):
+            statement = superseded_statement(kind, namespace, chunk, now)
+            yield from map(record_of, _rows(connection, statement))
+
+
+def superseded_statement(
+    kind: str, namespace: str, names: Collection[str], now: datetime
+) -> Select[Any]:
+    """Return the query for objects of one namespace: `(kind, namespace, name) IN` has no index."""
     table = certificates.c
-    keys = [(o.kind, o.namespace, o.name) for o in dict.fromkeys(object_ids)]
-    for start in range(0, len(keys), CHUNK):
-        statement = certificates_with_contents.where(
-            tuple_(table.kind, table.namespace, table.name).in_(keys[start : start + CHUNK]),
-            table.superseded_at.is_not(None),
-            table.revocation_date.is_(None),
-            table.not_after > now,
-        ).order_by(table.namespace, table.name, table.sequence)
-        yield from map(record_of, _rows(connection, statement))
+    # Nearly everything ends later than now: not by that index.
+    not_after = type_coerce(table.not_after, String).concat("")
+    return certificates_with_contents.where(
+        table.kind == kind,
+        table.namespace == namespace,
+        table.name.in_(names),
+        table.superseded_at.is_not(None),
+        table.revocation_date.is_(None),
+        not_after > format_time(now.astimezone(UTC)),
+    ).order_by(table.name, table.sequence)
 
 
 def _rows(connection: Connection, statement: Any) -> Any:

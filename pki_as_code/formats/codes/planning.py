@@ -79,8 +79,7 @@ CERTIFICATE = explanations(
         "bad_validity": "A certificate would not be valid after now.",
         "csr_wanted": (
             "A new CSR is wanted: the time to renew has come.",
-            "Renewal mode `Request` has a new key for each certificate; nothing is signed with the "
-            "old one.",
+            "Renewal mode `Request` has a new key for each certificate.",
             "Make a new key and CSR, and commit the CSR in place of the old one.",
         ),
         "duplicate_name": "A name is listed twice.",
@@ -129,9 +128,8 @@ CSR = explanations(
         "empty": "The file of a CSR is empty.",
         "key_compromised": (
             "A certificate is asked for with a key that was lost.",
-            "A certificate with this key was revoked for keyCompromise, or a Revocation names the "
-            "key itself: whoever has the key could use the new certificate, too. The key stays "
-            "blocked when the Revocation is removed.",
+            "A Revocation for keyCompromise named it, or a certificate with it; removing that "
+            "changes nothing. Whoever has the key could use the new certificate, too.",
             "Make a new key and CSR.",
         ),
         "key_of_authority": (
