@@ -10,6 +10,7 @@ from pki_as_code.model import (
     AbandonReservation,
     AdoptAuthority,
     AdoptCertificate,
+    AdoptCrl,
     BlockKey,
     Change,
     FinishReservation,
@@ -80,6 +81,7 @@ def make_decision(
             | AdoptAuthority()
             | AdoptCertificate()
             | PublishCrl()
+            | AdoptCrl()
         ):
             pass
         case _:

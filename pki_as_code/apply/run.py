@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from pki_as_code.apply.adoption import adopted_entries
 from pki_as_code.apply.askers import Askers
+from pki_as_code.apply.crl_adoption import adopt_crls
 from pki_as_code.apply.crls import publish_crls
 from pki_as_code.apply.decisions import WITH_ASKER, make_decision
 from pki_as_code.apply.outcome import ItemError, Outcome, Settings
@@ -30,6 +31,7 @@ from pki_as_code.model import (
     AUTHORITY,
     AdoptAuthority,
     AdoptCertificate,
+    AdoptCrl,
     Change,
     FinishReservation,
     IssueCertificate,
@@ -61,7 +63,8 @@ def apply_plan(plan: Plan, workspace: Workspace, settings: Settings) -> Iterator
     1. Record what needs no key: revocations, lifted holds, renames, retirements.
     2. CRLs, so that who is revoked is told first.
     3. Finish open reservations.
-    4. Authorities, in the order of the plan: the next may need the one before; then their CRLs.
+    4. Authorities, in the order of the plan: the next may need the one before; then their CRLs,
+       and those that people signed.
     5. Certificates made elsewhere, which are taken up.
     6. Certificates, in batches.
 
@@ -86,6 +89,8 @@ def apply_plan(plan: Plan, workspace: Workspace, settings: Settings) -> Iterator
     yield from run.issue_authorities(authorities)
     new = workspace.store.authorities().keys() - known.keys()
     yield from publish_crls([c for c in crls if c.issuer in new], workspace, settings, run.record)
+    given = [change for change in plan.changes if isinstance(change, AdoptCrl)]
+    yield from adopt_crls(given, run.askers, run.record)
     yield from run.adopt([c for c in plan.changes if isinstance(c, AdoptCertificate)])
     yield from run.issue_certificates(certificates)
 
@@ -178,8 +183,8 @@ class _Run:
             prepared: list[Prepared] = []
             for change in batch:
                 try:
-                    issuer = self.issuers.issuer(change.request.issuer)
-                    item = self._prepare(change, issuer, commits)
+                    issuer, request = self.issuers.for_request(change.request)
+                    item = self._prepare(replace(change, request=request), issuer, commits)
                 except ItemError as error:
                     yield Outcome(change, error=error)
                 else:

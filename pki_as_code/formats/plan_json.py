@@ -15,6 +15,7 @@ from pki_as_code.model import (
     AbandonReservation,
     AdoptAuthority,
     AdoptCertificate,
+    AdoptCrl,
     BlockKey,
     CertificateRecord,
     CertificateRequest,
@@ -36,6 +37,9 @@ from pki_as_code.model import (
 )
 from pki_as_code.pkix.serial_numbers import format_serial_number
 
+SCHEMA_VERSION = 1
+"""Of this form; a reader refuses a newer one."""
+
 
 def format_plan_json(plan: Plan) -> str:
     return format_json(plan_json(plan))
@@ -49,7 +53,7 @@ def plan_json(plan: Plan) -> dict[str, JsonValue]:
     `notAfter` of a certificate yet to be signed is what it would be if signed at `plannedAt`.
     """
     return {
-        "schemaVersion": 1,
+        "schemaVersion": SCHEMA_VERSION,
         "commit": plan.commit,
         "base": plan.base,
         "plannedAt": format_time(plan.planned_at),
@@ -110,9 +114,26 @@ def _effect_json(change: Change, planned_at: datetime) -> dict[str, JsonValue]:
             ends = planned_at + timedelta(seconds=change.validity_seconds)
             after = {"scope": change.scope, "nextUpdate": format_time(ends)}
             effect = {"issuer": issuer, "before": previous and crl_json(previous), "after": after}
+        case AdoptCrl(issuer=issuer):
+            effect = _effect_of_given_crl(change)
         case _:
             effect = _effect_on_known(change)
     return effect
+
+
+def _effect_of_given_crl(change: AdoptCrl) -> dict[str, JsonValue]:
+    return {
+        "issuer": change.issuer,
+        "before": change.previous and crl_json(change.previous),
+        "after": {
+            "scope": change.scope,
+            "number": change.number,
+            "thisUpdate": format_time(change.this_update),
+            "nextUpdate": format_time(change.next_update),
+            "entryCount": change.entry_count,
+            "sha256": hashlib.sha256(change.crl_der).hexdigest(),
+        },
+    }
 
 
 def _effect_on_known(

@@ -151,11 +151,12 @@ def prepare_crl(
         raise
 
 
-def sign_crl(prepared: PreparedCrl, issuer: Issuer, destination: Path) -> IssuedCrl:
+def sign_crl(prepared: PreparedCrl, issuer: Issuer, destination: Path | None = None) -> IssuedCrl:
     """
     Sign exactly the prepared bytes, and put the CRL in DER at `destination`, durably.
 
-    Its number must be in the store by now.
+    Without a destination it gets a name of its own in the directory it was prepared in. The number
+    must be in the store by now.
 
     1. Sign: the hash, made piece by piece; the whole, mapped, with a key that takes no hash.
     2. Verify the signature with the public key of the authority's certificate.
@@ -179,6 +180,8 @@ def sign_crl(prepared: PreparedCrl, issuer: Issuer, destination: Path) -> Issued
         len(spool), frame.algorithm.algorithm_identifier_der, signature
     )
     digest = hashlib.sha256()
+    if destination is None:
+        destination = spool.directory / f"{prepared.tbs_digest}.crl"
     write_file_atomically(destination, _hashed(_parts(prepared, front, behind), digest))
     return IssuedCrl(
         issuer=issuer.name,

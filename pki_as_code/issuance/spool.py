@@ -21,6 +21,7 @@ class Spool:
     """
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         # Without a name where the system can (O_TMPFILE); elsewhere it is unlinked at once.
         self.file = cast("BinaryIO", tempfile.TemporaryFile(dir=directory))  # noqa: SIM115
         self._size = 0

@@ -18,6 +18,8 @@ from pki_as_code.model import (
     UpdateObject,
     format_time,
 )
+from pki_as_code.plan.authorities import find_authority
+from pki_as_code.plan.ceremonies import is_offline, offline_issuer, waited_for, waits
 from pki_as_code.plan.certificate_adoption import plan_adoption
 from pki_as_code.plan.key_age import key_too_old
 from pki_as_code.plan.observation import Item, Observation
@@ -86,7 +88,7 @@ def _plan_signature(
         return _wanted_csr(resolved, current, now)
     codes = tuple(reason.code for reason in reasons)
     barred = key_too_old(resolved, action, codes, manifests, observation, now)
-    barred = barred or why_not_signed(request.issuer, manifests, observation)
+    barred = barred or _why_not_now(resolved, desired, observation)
     if barred is not None:
         return barred.at(loaded.source("spec", "issuer"))
     return IssueCertificate(
@@ -99,6 +101,22 @@ def _plan_signature(
         path=loaded.path,
         csr_path=loaded.csr_path,
     )
+
+
+def _why_not_now(
+    resolved: ResolvedCertificate, desired: Desired, observation: Observation
+) -> Finding | None:
+    """Return why its issuer cannot sign it in this run; None when it can."""
+    path = resolved.loaded.object_id.path
+    name = resolved.request.issuer if resolved.request else ""
+    issuer = find_authority(desired.manifests, name)
+    barred = why_not_signed(name, desired.manifests, observation)
+    if barred is not None or issuer is None:
+        return barred
+    if is_offline(issuer):
+        return offline_issuer(path, name)
+    first = waited_for(name, desired.manifests, observation.authorities)
+    return waits(f"certificate {path}", first) if first is not None else None
 
 
 def _candidate(

@@ -9,6 +9,7 @@ from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.model import (
     AUTHORITY,
     CERTIFICATE,
+    RESPONDER,
     CertificateRecord,
     ObjectId,
     Reason,
@@ -20,6 +21,7 @@ from pki_as_code.model import (
 )
 from pki_as_code.plan.authorities import parents_first
 from pki_as_code.plan.observation import Item, Observation, PlanFrame
+from pki_as_code.plan.responders import responders_of
 from pki_as_code.plan.validate import Desired
 
 
@@ -43,6 +45,7 @@ def plan_removed(
     }
     wanted = {c.loaded.object_id for c in desired.certificates}
     wanted |= {a.object_id for a in parents_first(desired.manifests)}
+    wanted |= set(responders_of(desired.manifests))
     wanted |= set(desired.manifests.of(Certificate))
     for object_id in sorted(observation.live):
         if object_id in wanted or object_id in settled or not frame.wants(object_id):
@@ -74,6 +77,10 @@ def _plan_removal(
 
     `revoking` revokes the certificate in this plan; without it there is no reason to retire.
     """
+    if object_id.kind == RESPONDER:
+        reason = Reason("Removed", "its authority gives no OCSP responses any more")
+        yield RetireObject(object_id, current, (reason,))
+        return
     status = current.status(now)
     if status in {Status.EXPIRED, Status.REVOKED}:
         reason = Reason("Removed", f"the manifest is gone and the certificate is {status}")

@@ -245,11 +245,17 @@ class Notified:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
+    """An attempt to sign something for an object failed."""
+
     type: ClassVar[str] = "failed"
     object_id: ObjectId
     message: str
     attempts: int
+    """How many failed in a row, with this one."""
+
     retry_at: datetime
+    request_digest: str
+    """What was asked for: something else is tried at once."""
 
 
 @dataclass(frozen=True, slots=True)

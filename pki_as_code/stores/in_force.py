@@ -101,7 +101,9 @@ def _updated_in_force(working: WorkingSet, payload: Updated) -> bool:
 def _failed_in_force(working: WorkingSet, payload: Failed) -> bool:
     state = working.object(payload.object_id)
     failure = state.failure if state else None
-    return failure is not None and (failure.message, failure.attempts, failure.retry_at) == (
+    if failure is None or failure.request_digest != payload.request_digest:
+        return False
+    return (failure.message, failure.attempts, failure.retry_at) == (
         payload.message,
         payload.attempts,
         payload.retry_at.replace(microsecond=0),

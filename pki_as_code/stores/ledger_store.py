@@ -24,9 +24,11 @@ from pki_as_code.model import (
     Observed,
     Reservation,
     Revocation,
+    SerialStatus,
     Source,
+    Status,
 )
-from pki_as_code.stores import codec, crl_queries, index, key_queries, tables
+from pki_as_code.stores import codec, crl_queries, index, key_queries, status_queries, tables
 from pki_as_code.stores.bulk_reads import load_crls, load_notices
 from pki_as_code.stores.crl_rules import check_crl_files
 from pki_as_code.stores.crl_states import CrlStates
@@ -144,6 +146,20 @@ class LedgerStore(abc.ABC):
         with self._reading() as connection:
             yield from crl_queries.revoked(connection, issuer, scope, not_after_from)
 
+    def serial_status(self, issuer: str, serial_number: int) -> SerialStatus | None:
+        with self._reading() as connection:
+            return status_queries.serial_status(connection, issuer, serial_number)
+
+    def serial_statuses(
+        self, issuer: str, *, not_after_from: datetime | None = None
+    ) -> Iterator[SerialStatus]:
+        with self._reading() as connection:
+            yield from status_queries.serial_statuses(connection, issuer, not_after_from)
+
+    def count_certificates(self, now: datetime) -> Mapping[Status, int]:
+        with self._reading() as connection:
+            return status_queries.count_certificates(connection, now)
+
     def crls(self) -> tuple[CrlRecord, ...]:
         with self._reading() as connection:
             return tuple(load_crls(connection).values())
@@ -188,6 +204,12 @@ class LedgerStore(abc.ABC):
         with self._reading() as connection:
             statement = select(tables.meta.c.value).where(tables.meta.c.key == "reconciled")
             return connection.execute(statement).scalar()
+
+    def last_reconciled_at(self) -> datetime | None:
+        with self._reading() as connection:
+            statement = select(tables.meta.c.value).where(tables.meta.c.key == "reconciled_at")
+            at = connection.execute(statement).scalar()
+        return datetime.fromisoformat(at) if at else None
 
     def entries(
         self, object_id: ObjectId | None = None, *, first_sequence: int = 0

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from pki_as_code.errors import StoreError
-from pki_as_code.model import Failure
+from pki_as_code.model import Failure, format_time
 from pki_as_code.stores.entries import Blocked, Entry, Failed, Notified, Reconciled, Updated
 from pki_as_code.stores.refusals import contention
 from pki_as_code.stores.working_set import WorkingSet
@@ -44,10 +44,16 @@ def apply_notified(working: WorkingSet, entry: Entry, payload: Notified) -> None
 
 def apply_failed(working: WorkingSet, entry: Entry, payload: Failed) -> None:
     working.touch_object(payload.object_id).failure = Failure(
-        payload.object_id, payload.message, payload.attempts, entry.at, payload.retry_at
+        payload.object_id,
+        payload.message,
+        payload.attempts,
+        entry.at,
+        payload.retry_at,
+        payload.request_digest,
     )
     working.mention(payload.object_id, entry.sequence)
 
 
-def apply_reconciled(working: WorkingSet, _: Entry, payload: Reconciled) -> None:
+def apply_reconciled(working: WorkingSet, entry: Entry, payload: Reconciled) -> None:
     working.set_meta("reconciled", payload.commit)
+    working.set_meta("reconciled_at", format_time(entry.at))

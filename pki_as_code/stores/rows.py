@@ -111,6 +111,7 @@ def failure_row(failure: Failure | None) -> dict[str, Any]:
         "failure_message": failure.message if failure else None,
         "failure_attempts": failure.attempts if failure else None,
         "failed_at": failure.failed_at if failure else None,
+        "failure_request_digest": failure.request_digest if failure else None,
         "retry_at": failure.retry_at if failure else None,
     }
 
@@ -124,6 +125,7 @@ def failure_of(row: RowMapping) -> Failure | None:
         attempts=row["failure_attempts"],
         failed_at=row["failed_at"],
         retry_at=row["retry_at"],
+        request_digest=row["failure_request_digest"],
     )
 
 

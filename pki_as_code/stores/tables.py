@@ -127,6 +127,7 @@ objects: Final = Table(
     Column("failure_message", _TEXT),
     Column("failure_attempts", Integer),
     Column("failed_at", UtcTime),
+    Column("failure_request_digest", _TEXT),
     Column("retry_at", UtcTime),
     Column("renamed_from", Json),
 )

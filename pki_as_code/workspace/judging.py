@@ -14,6 +14,7 @@ from pki_as_code.errors import ManifestError
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.model import (
+    RESPONDER,
     AdoptAuthority,
     AdoptCertificate,
     BlockedKey,
@@ -112,6 +113,8 @@ def judge_changes(
             problems += _compromised(change, _key_of_adopted(change), blocked, change.source)
         if not isinstance(change, IssueCertificate | FinishReservation):
             continue  # nothing is signed; and a reservation opens no way around what follows
+        if change.object_id.kind == RESPONDER:
+            continue  # judged when it was planned; its key is made here, and by nobody else
         item = resolved.get(change.object_id)
         source = item.loaded.csr_source if item is not None else change.source
         problems += _compromised(change, change.request.public_key_sha256, blocked, source)

@@ -13,9 +13,10 @@ from pki_as_code.manifests.base import CERTIFICATES
 from pki_as_code.manifests.load import Loaded, ManifestSet, load_manifests
 from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.manifests.tree import Tree
-from pki_as_code.model import AUTHORITY, ObjectId
+from pki_as_code.model import AUTHORITY, CERTIFICATE, ObjectId
 from pki_as_code.plan.blocked_keys import lost_keys
 from pki_as_code.plan.observation import Observation
+from pki_as_code.plan.responders import responders_of
 from pki_as_code.plan.superseded import revokes_superseded
 from pki_as_code.plan.validate import Desired
 from pki_as_code.stores.interface import CertificateFilter, Store
@@ -39,6 +40,7 @@ def observe(
         object_id: targets_of(loaded, repository, store)
         for object_id, loaded in manifests.of(Revocation).items()
     }
+    wanted |= set(responders_of(manifests))
     superseding = revokes_superseded(manifests)
     return Observation(
         objects=store.observe(wanted),
@@ -48,6 +50,7 @@ def observe(
         authorities=store.authorities(),
         crls={(crl.issuer, crl.scope): crl for crl in store.crls()},
         crl_changes=store.crl_changes(),
+        sequence=store.head().sequence,
         superseded=tuple(store.superseded(superseding, now)) if superseding else (),
         first_uses=store.first_uses(_keys_with_an_age(desired)),
         blocked_keys=store.blocked_keys(lost_keys(manifests, targets)),
@@ -75,7 +78,11 @@ def _signed_valid(
         if object_id.kind != AUTHORITY or object_id in manifests.of(CertificateAuthority):
             continue
         valid = CertificateFilter(
-            issuer=object_id.name, not_after_from=now, revoked=False, kinds=(), limit=2
+            issuer=object_id.name,
+            not_after_from=now,
+            revoked=False,
+            kinds=(CERTIFICATE, AUTHORITY),
+            limit=2,
         )
         if any(record.object_id != object_id for record in store.find(valid)):
             yield object_id

@@ -21,8 +21,8 @@ LINTS = explanations(
         "crl_duplicate_extension": "A CRL, or an entry of it, has an extension twice (section "
         "5.2).",
         "crl_duplicate_serial": f"{_ENTRY}is there twice (section 5.3).",
-        "crl_extensions_empty": "The list of extensions of a CRL, or of an entry, is empty (section "
-        "5.1.2.7).",
+        "crl_extensions_empty": "The list of extensions of a CRL, or of an entry, is empty "
+        "(section 5.1.2.7).",
         "crl_idp_contains": "issuingDistributionPoint has more than one onlyContains (section "
         "5.2.5).",
         "crl_idp_empty": "issuingDistributionPoint says nothing (section 5.2.5).",
@@ -95,8 +95,8 @@ CRL = explanations(
         "bad_distribution_point": "An issuingDistributionPoint cannot be what it is (RFC 5280 "
         "section 5.2.5).",
         "bad_entry": "A revocation cannot be written to a CRL (RFC 5280 section 5.3).",
-        "bad_number": "The number of a CRL is negative or has more than 20 octets (RFC 5280 section "
-        "5.2.3).",
+        "bad_number": "The number of a CRL is negative or has more than 20 octets (RFC 5280 "
+        "section 5.2.3).",
         "bad_time": "A time of a CRL cannot be what it is (RFC 5280 section 5.1.2).",
         "too_large": (
             "A CRL is larger than what is read or made.",

@@ -58,7 +58,7 @@ STORE = explanations(
         ),
         "crl_times": (
             "The times of a CRL do not go forward.",
-            "thisUpdate of the next CRL is never before that of the last (RFC 5280 section 5.1.2.4).",
+            "thisUpdate never goes back from one CRL to the next (RFC 5280 section 5.1.2.4).",
             "Check the clock of this machine.",
         ),
         "no_crl": "The store has no CRL of that authority and scope.",
@@ -192,7 +192,14 @@ OTHERS = {
     ),
     **explanations(
         "file",
-        {"cannot_write": "A file that a command was told to write cannot be written."},
+        {
+            "cannot_write": "A file that a command was told to write cannot be written.",
+            "exists": (
+                "A file is where a command was told to write.",
+                "Where keys are around, nothing is replaced: it might be one.",
+                "Name another file, or remove the one that is there.",
+            ),
+        },
         why="What was asked for is not there then.",
         remedy="Name a file in a directory that exists and can be written, or - for stdout.",
     ),

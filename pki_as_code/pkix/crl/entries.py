@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Final
 
 from pki_as_code.errors import InvalidValueError
@@ -130,10 +131,7 @@ class EntryDecoder:
 
     def __init__(self) -> None:
         self._days = _Days()
-        self._minutes = {
-            b"%02d%02d" % divmod(minute, 60): timedelta(minutes=minute) for minute in range(24 * 60)
-        }
-        self._seconds = {b"%02dZ" % second: timedelta(seconds=second) for second in range(60)}
+        self._minutes, self._seconds = _clock()
         self._extensions = {b"": EntryExtensions()}
         self._reasons_before_invalidity: dict[bytes, EntryExtensions] = {}
 
@@ -181,6 +179,15 @@ class EntryDecoder:
         if date is None:
             return _decode_extensions(encoding, self)
         return EntryExtensions(before.reason, date)
+
+
+@cache
+def _clock() -> tuple[dict[bytes, timedelta], dict[bytes, timedelta]]:
+    """Return hour and minute, and second, as they stand in a Time, to how long that is."""
+    minutes = {
+        b"%02d%02d" % divmod(minute, 60): timedelta(minutes=minute) for minute in range(1440)
+    }
+    return minutes, {b"%02dZ" % second: timedelta(seconds=second) for second in range(60)}
 
 
 class _Days(dict[bytes, datetime]):

@@ -142,8 +142,9 @@ def _split(data: Octets, content: Span) -> tuple[list[der.Tlv], Span | None, lis
                 raise der.not_strict("fields of the TBSCertList are not in order")
             (extensions if is_extensions else fields).append(tlv)
         at = end
-    if len(content) - (len(revoked) if revoked else 0) > MAX_FRAME_SIZE:
-        raise _too_large("more than 64 KiB of it are not entries")
+        # In the loop: there must not be a million of them either.
+        if at - content.start - (len(revoked) if revoked else 0) > MAX_FRAME_SIZE:
+            raise _too_large("more than 64 KiB of it are not entries")
     return fields, revoked, extensions
 
 

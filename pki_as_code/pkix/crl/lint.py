@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.model import Finding
 from pki_as_code.pkix import der
-from pki_as_code.pkix.algorithms import SignatureAlgorithm
+from pki_as_code.pkix.algorithms import SignatureAlgorithm, signature_algorithm
 from pki_as_code.pkix.certificate import subject_name_der
 from pki_as_code.pkix.crl import lint_extensions
 from pki_as_code.pkix.crl.entries import EntryDecoder
@@ -102,11 +102,9 @@ def version_is_2(linted: LintedCrl) -> Iterator[Finding]:
 
 
 def algorithm_is_known(linted: LintedCrl) -> Iterator[Finding]:
-    """Section 5.1.1.2, and no MD5 or SHA-1."""
+    """Section 5.1.1.2: one for the issuer's key, and no MD5 or SHA-1."""
     try:
-        if _algorithm(linted.tbs) is None:
-            text = "the CRL is signed with RSASSA-PSS, which is not verified here"
-            yield error("rfc5280.crl_signature_algorithm", text)
+        _algorithm(linted.tbs, linted.issuer)
     except InvalidValueError as refusal:
         yield error("rfc5280.crl_signature_algorithm", refusal.message)
 
@@ -175,8 +173,14 @@ def _when(time: der.Tlv | None) -> datetime | None:
         return None
 
 
-def _algorithm(tbs: RawTbsCertList) -> SignatureAlgorithm | None:
-    return known_signature_algorithm(tbs.signature_algorithm)
+def _algorithm(tbs: RawTbsCertList, issuer: x509.Certificate) -> SignatureAlgorithm:
+    """Return how the CRL is signed. Raises `InvalidValueError` where the key cannot do that."""
+    algorithm = known_signature_algorithm(tbs.signature_algorithm)
+    if algorithm is None:
+        raise InvalidValueError("the CRL is signed with RSASSA-PSS, which is not verified here")
+    if signature_algorithm(issuer.public_key(), algorithm.hash_name) != algorithm:
+        raise InvalidValueError(f"the issuer's key makes no signatures with {algorithm.name}")
+    return algorithm
 
 
 def _signature_verifies(
@@ -188,9 +192,7 @@ def _signature_verifies(
 ) -> bool:
     """Tell whether it does; without a copy of a CRL that is mapped into memory."""
     try:
-        algorithm = _algorithm(tbs)
-        if algorithm is None:
-            return False
+        algorithm = _algorithm(tbs, issuer)
         public_key = issuer.public_key()
         state = algorithm.new_hash()
         if state is None:
@@ -200,6 +202,6 @@ def _signature_verifies(
         for start in range(span.start, span.end, _HASHED_AT_A_TIME):
             state.update(data[start : min(start + _HASHED_AT_A_TIME, span.end)])
         algorithm.verify_signature(public_key, signature, state.finalize(), prehashed=True)
-    except (InvalidSignature, UnsupportedAlgorithm, InvalidValueError):
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         return False
     return True

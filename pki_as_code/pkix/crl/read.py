@@ -97,6 +97,7 @@ def _describe(raw: RawCrl, entry_count: int) -> CrlDescription:
         raise _unreadable("the CRL does not say when the next one comes")
     if tbs.signature_algorithm.encoding != raw.signature_algorithm.encoding:
         raise _unreadable("the CRL names two different signature algorithms")
+    _check_name(tbs.issuer)
     values = {extension.oid: extension.value_der for extension in tbs.extensions or ()}
     if len(values) != len(tbs.extensions or ()):
         raise _unreadable("the CRL has an extension twice")
@@ -117,6 +118,15 @@ def _describe(raw: RawCrl, entry_count: int) -> CrlDescription:
         tbs_cert_list=raw.tbs_cert_list,
         signature=raw.signature,
     )
+
+
+def _check_name(name: der.Tlv) -> None:
+    """RFC 5280 section 4.1.2.4: a SEQUENCE of SETs of type and value."""
+    for relative_name in der.children(name):
+        for attribute in der.children(der.expect(relative_name, der.SET)):
+            members = der.children(der.expect(attribute, der.SEQUENCE))
+            if len(members) != 2 or members[0].tag != der.OBJECT_IDENTIFIER:  # noqa: PLR2004
+                raise _unreadable("the issuer name of the CRL is malformed")
 
 
 def read_crl_number(value_der: bytes | None) -> int:
