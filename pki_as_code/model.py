@@ -297,13 +297,31 @@ class CertificateRecord:
     """The manifest."""
 
     deletion_policy: str
+    """What removing the manifest does while it is valid; the value in force, see `UpdateObject`."""
+
     revocation: Revocation | None = None
+    superseded_at: datetime | None = None
+    """When its successor was issued; None for the current certificate of an object."""
 
     def status(self, now: datetime) -> Status:
         if self.revocation is not None:
             on_hold = self.revocation.reason == CERTIFICATE_HOLD
             return Status.ON_HOLD if on_hold else Status.REVOKED
         return Status.EXPIRED if self.not_after < now else Status.VALID
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedKey:
+    """A public key that was lost, and is never certified again, whoever asks."""
+
+    public_key_sha256: str
+    """Hex SHA-256 of the SubjectPublicKeyInfo."""
+
+    object_id: ObjectId | None
+    """Whose certificate with this key was revoked for it; None when only the key was named."""
+
+    requested_by: ObjectId | None
+    """The Revocation that asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,6 +460,8 @@ class Action(enum.StrEnum):
     ADOPT = "adopt"
     RENAME = "rename"
     RETIRE = "retire"
+    UPDATE = "update"
+    BLOCK = "block"
     PUBLISH = "publish"
     FINISH = "finish"
     ABANDON = "abandon"
@@ -587,6 +607,38 @@ class RetireObject:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateObject:
+    """
+    Something about a certificate changed that is in no certificate: nothing is signed.
+
+    The deletion policy in force is the one the store knows: else who removes a manifest could
+    change it along with that.
+    """
+
+    object_id: ObjectId
+    certificate: CertificateRecord
+    deletion_policy: str
+    reasons: tuple[Reason, ...]
+    source: Source | None
+    path: str = ""
+    action: Action = Action.UPDATE
+
+
+@dataclass(frozen=True, slots=True)
+class BlockKey:
+    """Keep a lost key from ever being certified, also where no certificate with it is known."""
+
+    object_id: ObjectId
+    """The Revocation that asks for it."""
+
+    spki_sha256: str
+    reasons: tuple[Reason, ...]
+    source: Source | None
+    path: str = ""
+    action: Action = Action.BLOCK
+
+
+@dataclass(frozen=True, slots=True)
 class PublishCrl:
     """Sign and record the next CRL of an authority and scope."""
 
@@ -655,6 +707,8 @@ Change = (
     | ReleaseHold
     | RenameObject
     | RetireObject
+    | UpdateObject
+    | BlockKey
     | PublishCrl
     | AdoptCrl
 )
@@ -727,6 +781,10 @@ def _change_identity(change: Change) -> JsonValue:
                 identity["reason"] = change.revocation_reason
                 invalid_since = change.invalidity_date
                 identity["invalidityDate"] = invalid_since and format_time(invalid_since)
+        case UpdateObject():
+            identity["deletionPolicy"] = change.deletion_policy
+        case BlockKey():
+            identity["spkiSha256"] = change.spki_sha256
         case PublishCrl():
             identity["previous"] = change.previous and change.previous.number
         case AdoptCrl():

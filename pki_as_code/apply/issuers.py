@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ from pki_as_code.plan.authorities import (
     find_authority,
     key_uri,
 )
+from pki_as_code.plan.blocked_keys import lost_keys
 from pki_as_code.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -197,6 +199,7 @@ class Issuers:
                 spec.key.uri, spec.key_spec, root=root, name=name, secrets=self._secrets
             )
         key = self._key(authority)
+        self._check_not_lost(name, public_key_der(key))
         if not matches_key_spec(key.public_key(), spec.key_spec):
             raise KeyBackendError(
                 f"the key at {spec.key.uri if spec.key else ''} is not of the type that "
@@ -205,6 +208,17 @@ class Issuers:
                 code="key.wrong_type",
             )
         return key
+
+    def _check_not_lost(self, name: str, key: bytes) -> None:
+        """Which key an authority has shows only here: a lost one is not certified."""
+        digest = hashlib.sha256(key).hexdigest()
+        lost = lost_keys(self._workspace.loaded.manifests, {})
+        if digest in lost or self._workspace.store.blocked_keys([digest]):
+            raise KeyBackendError(
+                f"the key of authority {name} is compromised: a Revocation says so",
+                help="name another key.uri; a key is made there when there is none",
+                code="key.compromised",
+            )
 
     def _check_not_shared(self, owner: str, key: bytes, but: str = "") -> None:
         """Two authorities with one key: what limits the one does not limit the other."""

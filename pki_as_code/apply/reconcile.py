@@ -20,6 +20,7 @@ from pki_as_code.model import (
     FinishReservation,
     ObjectId,
     Plan,
+    RenameObject,
     Severity,
 )
 from pki_as_code.plan.ceremonies import is_signed_by_ceremony
@@ -169,6 +170,6 @@ def _check_store_is_known(workspace: Workspace) -> None:
 
 def leads_on(change: Change) -> bool:
     """Tell whether the same object may need something else once this change is recorded."""
-    return isinstance(change, FinishReservation | AbandonReservation) or (
+    return isinstance(change, FinishReservation | AbandonReservation | RenameObject) or (
         isinstance(change, AdoptCertificate) and change.has_csr
     )

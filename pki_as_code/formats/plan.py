@@ -26,6 +26,7 @@ from pki_as_code.model import (
     AdoptAuthority,
     AdoptCertificate,
     AdoptCrl,
+    BlockKey,
     CertificateRequest,
     Change,
     FinishReservation,
@@ -39,6 +40,7 @@ from pki_as_code.model import (
     RenameObject,
     RetireObject,
     RevokeCertificate,
+    UpdateObject,
 )
 from pki_as_code.pkix.serial_numbers import format_serial_number
 from pki_as_code.plan.ceremonies import WAITING
@@ -52,6 +54,8 @@ MARKS: dict[Action, str] = {
     Action.ADOPT: "+",
     Action.RENAME: "~",
     Action.RETIRE: "-",
+    Action.UPDATE: "~",
+    Action.BLOCK: "-",
     Action.PUBLISH: "+",
     Action.FINISH: "+",
     Action.ABANDON: "-",
@@ -166,39 +170,43 @@ def _refusal_row(refusal: Refusal) -> _Row:
 
 
 def _change_row(change: Change) -> _Row:
-    mark, action = MARKS[change.action], str(change.action)
+    object_id, issuer = change.object_id, ""
     match change:
         case IssueCertificate(request=request):
-            thing = _thing(change.object_id)
-            return _Row(mark, action, thing, safe(request.issuer), _issue_details(change))
+            issuer, details = request.issuer, _issue_details(change)
         case FinishReservation(reservation=reservation, request=request):
             serial = format_serial_number(reservation.serial_number)
             asked = f"{_lifetime(request)}  {_names(request)}"
-            details = f"{serial}  {asked}  {_reasons(change.reasons)}"
-            return _Row(mark, action, _thing(change.object_id), safe(reservation.issuer), details)
+            issuer, details = reservation.issuer, f"{serial}  {asked}  {_reasons(change.reasons)}"
         case AbandonReservation(reservation=reservation):
             serial = format_serial_number(reservation.serial_number)
-            details = f"{serial}  {_reasons(change.reasons)}"
-            return _Row(mark, action, _thing(change.object_id), safe(reservation.issuer), details)
+            issuer, details = reservation.issuer, f"{serial}  {_reasons(change.reasons)}"
         case AdoptAuthority(issuer=issuer) | AdoptCertificate(issuer=issuer):
-            return _Row(mark, action, _thing(change.object_id), safe(issuer), _adopted(change))
-        case RevokeCertificate(certificate=certificate):
-            serial = format_serial_number(certificate.serial_number)
-            details = f"{serial}  {safe(change.revocation_reason)}"
-        case ReleaseHold(certificate=certificate):
-            serial = format_serial_number(certificate.serial_number)
-            details = f"{serial}  {_reasons(change.reasons)}"
+            details = _adopted(change)
         case RenameObject(certificate=certificate):
-            thing = _thing(change.object_id)
+            issuer = certificate.issuer
             details = f"was {safe(change.previous.path)}  {_reasons(change.reasons)}"
-            return _Row(mark, action, thing, safe(certificate.issuer), details)
-        case RetireObject(certificate=certificate):
-            details = _reasons(change.reasons)
+        case BlockKey(spki_sha256=digest):
+            details = f"key {safe(digest)}  {_reasons(change.reasons)}"
         case PublishCrl(issuer=issuer) | AdoptCrl(issuer=issuer):
-            return _Row(mark, action, _thing(change.object_id), safe(issuer), _crl_details(change))
+            details = _crl_details(change)
+        case RevokeCertificate() | ReleaseHold() | RetireObject() | UpdateObject():
+            object_id, issuer = change.certificate.object_id, change.certificate.issuer
+            details = _details_of_known(change)
         case _:
             assert_never(change)
-    return _Row(mark, action, _thing(certificate.object_id), safe(certificate.issuer), details)
+    mark, action = MARKS[change.action], str(change.action)
+    return _Row(mark, action, _thing(object_id), safe(issuer), details)
+
+
+def _details_of_known(
+    change: RevokeCertificate | ReleaseHold | RetireObject | UpdateObject,
+) -> str:
+    serial = format_serial_number(change.certificate.serial_number)
+    if isinstance(change, RevokeCertificate):
+        return f"{serial}  {safe(change.revocation_reason)}"
+    reasons = _reasons(change.reasons)
+    return f"{serial}  {reasons}" if isinstance(change, ReleaseHold) else reasons
 
 
 def _crl_details(change: PublishCrl | AdoptCrl) -> str:

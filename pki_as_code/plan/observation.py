@@ -6,7 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pki_as_code.manifests.load import Loaded
+from pki_as_code.manifests.revocation import Revocation as RevocationManifest
 from pki_as_code.model import (
+    BlockedKey,
     CertificateRecord,
     Change,
     CrlRecord,
@@ -49,6 +52,21 @@ class Observation:
 
     authorities: Mapping[str, bytes] = field(default_factory=dict)
     """Certificates (DER) of the authorities that have one."""
+
+    superseded: tuple[CertificateRecord, ...] = ()
+    """Certificates with a successor that could still be used, of `onSupersede: Revoke`."""
+
+    first_uses: Mapping[str, datetime] = field(default_factory=dict)
+    """When the first certificate with a key began to be valid, of keys with a `maxAge`."""
+
+    blocked_keys: Mapping[str, BlockedKey] = field(default_factory=dict)
+    """Those of the keys that Revocations name which are never certified again already."""
+
+    signed_valid: Collection[ObjectId] = ()
+    """Authorities without a manifest that signed certificates which are valid."""
+
+    removed_revocations: tuple[Loaded[RevocationManifest], ...] = ()
+    """Those that were there at the commit reconciled last."""
 
     crls: Mapping[tuple[str, str], CrlRecord] = field(default_factory=dict)
     """The last CRL by authority and scope."""

@@ -35,6 +35,7 @@ from pki_as_code.stores import codec
 from pki_as_code.stores.appending import extend
 from pki_as_code.stores.engine import open_sqlite, writing
 from pki_as_code.stores.entries import Entry, Payload
+from pki_as_code.stores.extending import extend
 from pki_as_code.stores.git_commits import write_commit
 from pki_as_code.stores.git_files import read_file, sha256, verify_files
 from pki_as_code.stores.git_index import GitIndex, read_commit, write_commit_id

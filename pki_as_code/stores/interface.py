@@ -10,6 +10,7 @@ from typing import BinaryIO, Protocol
 
 from pki_as_code.model import (
     FULL_SCOPE,
+    BlockedKey,
     CertificateRecord,
     CrlRecord,
     Failure,
@@ -166,6 +167,24 @@ class Store(Protocol):
 
     def open_crl(self, issuer: str, scope: str = FULL_SCOPE) -> BinaryIO:
         """Open the last CRL (DER) of an authority, to be read. Raises `NotFoundError`."""
+        ...
+
+    def superseded(
+        self, object_ids: Collection[ObjectId], now: datetime
+    ) -> Iterator[CertificateRecord]:
+        """Stream those objects' certificates that have a successor and could still be used."""
+        ...
+
+    def first_uses(self, public_keys: Collection[str]) -> Mapping[str, datetime]:
+        """
+        Return when the first certificate with each key (hex SHA-256 of it) began to be valid.
+
+        Keys that were never certified are absent.
+        """
+        ...
+
+    def blocked_keys(self, public_keys: Collection[str]) -> Mapping[str, BlockedKey]:
+        """Return those of these keys (hex SHA-256) that are never certified again, and why."""
         ...
 
     def open_reservations(self) -> Iterator[Reservation]: ...

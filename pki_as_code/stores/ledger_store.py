@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, select
 from pki_as_code.errors import StoreError
 from pki_as_code.model import (
     FULL_SCOPE,
+    BlockedKey,
     CertificateRecord,
     CrlRecord,
     Failure,
@@ -27,7 +28,7 @@ from pki_as_code.model import (
     Source,
     Status,
 )
-from pki_as_code.stores import codec, crl_queries, index, status_queries, tables
+from pki_as_code.stores import codec, crl_queries, index, key_queries, status_queries, tables
 from pki_as_code.stores.bulk_reads import load_crls, load_notices
 from pki_as_code.stores.crl_rules import check_crl_files
 from pki_as_code.stores.crl_states import CrlStates
@@ -170,6 +171,20 @@ class LedgerStore(abc.ABC):
     def highest_crl_number(self, issuer: str) -> int:
         with self._reading() as connection:
             return CrlStates(connection).highest_number(issuer)
+
+    def superseded(
+        self, object_ids: Collection[ObjectId], now: datetime
+    ) -> Iterator[CertificateRecord]:
+        with self._reading() as connection:
+            yield from key_queries.superseded(connection, object_ids, now)
+
+    def first_uses(self, public_keys: Collection[str]) -> Mapping[str, datetime]:
+        with self._reading() as connection:
+            return key_queries.first_uses(connection, public_keys)
+
+    def blocked_keys(self, public_keys: Collection[str]) -> Mapping[str, BlockedKey]:
+        with self._reading() as connection:
+            return key_queries.find_blocked(connection, public_keys)
 
     def open_reservations(self) -> Iterator[Reservation]:
         with self._reading() as connection:

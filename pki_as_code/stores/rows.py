@@ -102,6 +102,7 @@ def record_of(row: RowMapping) -> CertificateRecord:
         path=row["path"],
         deletion_policy=row["deletion_policy"],
         revocation=revocation_of(row),
+        superseded_at=row["superseded_at"],
     )
 
 

@@ -30,6 +30,7 @@ from pki_as_code.stores.engine import (
     translated,
 )
 from pki_as_code.stores.entries import Payload
+from pki_as_code.stores.extending import extend
 from pki_as_code.stores.index import ROWS_AT_A_TIME
 from pki_as_code.stores.interface import CrlKey
 from pki_as_code.stores.ledger_store import (

@@ -13,7 +13,6 @@ from pki_as_code.gitplumbing import GitRepository, RevisionTree
 from pki_as_code.gitrepo import is_tracked
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.load import LoadResult, ManifestSet, load_manifests
-from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.manifests.tree import Tree
 from pki_as_code.model import (
     Finding,
@@ -23,7 +22,7 @@ from pki_as_code.model import (
 from pki_as_code.plan.authorities import committed_key, key_path, key_uri
 from pki_as_code.plan.observation import GivenCrl, Observation, PlanFrame
 from pki_as_code.plan.planner import make_plan
-from pki_as_code.plan.responders import responder_key_uri, responders_of
+from pki_as_code.plan.responders import responder_key_uri
 from pki_as_code.plan.validate import Desired, resolve_all, validate_manifests
 from pki_as_code.stores.interface import Store
 from pki_as_code.workspace.judging import (
@@ -34,7 +33,7 @@ from pki_as_code.workspace.judging import (
     load_certificates,
     without_faulty,
 )
-from pki_as_code.workspace.targets import targets_of
+from pki_as_code.workspace.observing import observe
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class Workspace:
         else:
             check_findings(self.loaded.findings)
         check_findings([finding for finding in findings if concerns_all(finding)])
-        observation = replace(self.observe(desired), lost_keys=frozenset(lost_keys))
+        observation = replace(self.observe(desired, now), lost_keys=frozenset(lost_keys))
         frame = PlanFrame(
             commit=self.commit,
             base=self.store.last_reconciled() or "",
@@ -102,27 +101,10 @@ class Workspace:
         problems = judge_changes(plan, desired, observation, self.store, now)
         return without_faulty(plan, [*findings, *problems])
 
-    def observe(self, desired: Desired) -> Observation:
+    def observe(self, desired: Desired, now: datetime) -> Observation:
         """Ask the store for what a plan of `desired` needs to know."""
-        manifests = desired.manifests
-        live = tuple(self.store.live_objects())
-        wanted = {*live, *manifests.of(CertificateAuthority)}
-        wanted |= set(responders_of(manifests))
-        wanted |= {certificate.loaded.object_id for certificate in desired.certificates}
-        return Observation(
-            objects=self.store.observe(wanted),
-            live=live,
-            reservations=tuple(self.store.open_reservations()),
-            revocation_targets={
-                object_id: targets_of(loaded, self.repository, self.store)
-                for object_id, loaded in manifests.of(Revocation).items()
-            },
-            authorities=self.store.authorities(),
-            crls={(crl.issuer, crl.scope): crl for crl in self.store.crls()},
-            crl_changes=self.store.crl_changes(),
-            given_crls=self._given_crls(manifests),
-            sequence=self.store.head().sequence,
-        )
+        found = observe(desired, self.store, self.repository, self.tree, now)
+        return replace(found, given_crls=self._given_crls(desired.manifests))
 
     def _given_crls(self, manifests: ManifestSet) -> Mapping[str, GivenCrl]:
         """Return what the CRLs of offline authorities are compared with."""

@@ -14,6 +14,7 @@ from pki_as_code.stores.entries import (
     Abandoned,
     Adopted,
     Authority,
+    Blocked,
     Failed,
     Genesis,
     Issued,
@@ -25,6 +26,7 @@ from pki_as_code.stores.entries import (
     Reserved,
     Retired,
     Revoked,
+    Updated,
 )
 from pki_as_code.stores.interface import CertificateFilter
 from tests.stores.conftest import Place
@@ -247,6 +249,10 @@ def test_recording_once_more_writes_nothing(place: Place, store: Any) -> None:
         Renamed(certificate_id("new"), old, "a" * 40, "certificates/new.yaml"),
         revocation(WEB, 0x2001),
         Notified(WEB, "root", 0x2001, "expiring", 86400, "mailto:ops@example.com"),
+        Updated(certificate_id("new"), "Revoke", "a" * 40, "certificates/new.yaml"),
+        Blocked(
+            "ab" * 32, "keyCompromise", "a" * 40, "inc.yaml", ObjectId("Revocation", "", "inc")
+        ),
         Retired(WEB, "a" * 40),
         Authority(ROOT, der(certificate("root", 0x1001, not_after=NOW + timedelta(days=3650)))),
         Adopted(API, "other", 0x77, der(certificate("api", 0x77)), "b" * 40, "api.yaml", "Retain"),

@@ -21,6 +21,13 @@ PLAN = explanations(
             "A lost directory and a repository that means it look just the same.",
             "Put the manifests back, or allow it for one run with --allow-unsafe empty=N.",
         ),
+        "taken_up_at_renewal": (
+            "A profile, a namespace, an authority or a default changed, and certificates take it "
+            "up when they are renewed.",
+            "A line in a profile does not replace a thousand certificates.",
+            "Nothing. To have it now, write `onChange: Reissue` in the profile, or raise "
+            "`reissue` in a Certificate.",
+        ),
         "from_the_future": (
             "The reviewed plan was made at a time that is still to come.",
             "The clock of one of the two machines is wrong, or somebody edited the file.",

@@ -78,6 +78,11 @@ CERTIFICATE = explanations(
     {
         "algorithms_differ": "A certificate names two different signature algorithms.",
         "bad_validity": "A certificate would not be valid after now.",
+        "csr_wanted": (
+            "A new CSR is wanted: the time to renew has come.",
+            "Renewal mode `Request` has a new key for each certificate.",
+            "Make a new key and CSR, and commit the CSR in place of the old one.",
+        ),
         "duplicate_name": "A name is listed twice.",
         "ends_before_it_begins": "A certificate would end before it begins.",
         "no_csr": (
@@ -132,8 +137,8 @@ CSR = explanations(
         "empty": "The file of a CSR is empty.",
         "key_compromised": (
             "A certificate is asked for with a key that was lost.",
-            "A certificate with this key was revoked for keyCompromise: whoever has the key could "
-            "use the new one, too.",
+            "A Revocation for keyCompromise named it, or a certificate with it; removing that "
+            "changes nothing. Whoever has the key could use the new certificate, too.",
             "Make a new key and CSR.",
         ),
         "key_of_authority": (
@@ -210,6 +215,12 @@ REVOCATION = explanations(
             "A hold was to be lifted, and another Revocation asks for it as well.",
             "As long as one of them does, the certificate stays on hold.",
             "Write `release: true` in the other manifest, too.",
+        ),
+        "permanent": (
+            "A Revocation was removed, and what it did stays.",
+            "RFC 5280 section 5.3.1: a revocation is permanent, but for a hold, which is lifted by "
+            "`release: true` and not by silence.",
+            "Nothing; or put it back, so that people see why.",
         ),
         "serial_and_issuer": "A serial number is given without its issuer, or the other way round.",
     },
