@@ -32,7 +32,6 @@ from pki_as_code.gitplumbing import (
 from pki_as_code.model import FULL_SCOPE, Finding
 from pki_as_code.pkix.variables import crl_path
 from pki_as_code.stores import codec
-from pki_as_code.stores.appending import extend
 from pki_as_code.stores.engine import open_sqlite, writing
 from pki_as_code.stores.entries import Entry, Payload
 from pki_as_code.stores.extending import extend

@@ -18,7 +18,6 @@ from pki_as_code.escape import quoted
 from pki_as_code.gitplumbing import GitRepository
 from pki_as_code.model import FULL_SCOPE, Finding
 from pki_as_code.stores import codec, tables
-from pki_as_code.stores.appending import extend
 from pki_as_code.stores.bulk_reads import load_crls
 from pki_as_code.stores.bulk_writes import replace_rows
 from pki_as_code.stores.engine import (
