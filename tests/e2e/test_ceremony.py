@@ -100,7 +100,7 @@ def test_a_hierarchy_with_an_offline_root(tmp_path):
     for place in (ci.root, reviewer.root, origin):
         assert not list(place.rglob("root.key"))
         assert not files_with(place, key)
-    assert sorted(path.name for path in (ci.root / "keys").iterdir()) == ["issuing.pem"]
+    assert all(path.name.startswith("issuing.") for path in (ci.root / "keys").iterdir())
 
 
 def accept(reviewer: Repository, table: Table, name: str, bundle: Path) -> None:
