@@ -9,7 +9,7 @@ that equal inputs give equal plans, and nothing here knows more than it was give
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pki_as_code.model import (
     CERTIFICATE,
@@ -104,19 +104,34 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
     items = [item for item, _ in told]
     items += plan_crls(desired, observation, frame, items)
     items += plan_offline_crls(desired, observation, frame, items)
+    waiting = tuple(object_id for _, object_id in told if object_id is not None)
+    unchanged = sum(not any(map(_is_change, each)) for each in issued)
+    live = sum(object_id.kind == CERTIFICATE for object_id in observation.live)
+    return _plan_of(items, frame, waiting=waiting, unchanged=unchanged, live=live)
+
+
+def _plan_of(
+    items: Sequence[Item],
+    frame: PlanFrame,
+    *,
+    waiting: tuple[ObjectId, ...],
+    unchanged: int,
+    live: int,
+) -> Plan:
+    """Sort the items into what is done, what is refused and what is only said."""
     return Plan(
         changes=tuple(
             item for item in items if item is not None and not isinstance(item, Refusal | Finding)
         ),
         refused=tuple(item for item in items if isinstance(item, Refusal)),
         findings=tuple(item for item in items if isinstance(item, Finding)),
-        unchanged=sum(not any(map(_is_change, each)) for each in issued),
+        unchanged=unchanged,
         commit=frame.commit,
         base=frame.base,
         store=frame.store,
         planned_at=frame.now,
-        waiting=tuple(object_id for _, object_id in told if object_id is not None),
-        live=sum(object_id.kind == CERTIFICATE for object_id in observation.live),
+        waiting=waiting,
+        live=live,
     )
 
 

@@ -21,6 +21,7 @@ from pki_as_code.model import (
     IssueCertificate,
     ObjectId,
     Plan,
+    PublishCrl,
     Reason,
     Refusal,
     ReleaseHold,
@@ -100,6 +101,7 @@ def every_kind_of_change() -> tuple[object, ...]:
             ObjectId(CERTIFICATE, "default", "kept"), make_record(), "Retain", reasons, None
         ),
         BlockKey(ObjectId("Revocation", "", "lost"), "ab" * 32, reasons, None),
+        PublishCrl("issuing", "full", reasons, None),
     )
 
 
@@ -203,7 +205,7 @@ def test_every_action_has_a_mark_and_is_printed():
         assert f"\n  {MARKS[action]} {action.value:8} " in text
     assert (
         "1 to issue, 1 to replace, 1 to renew, 1 to revoke, 1 to release, 1 to adopt, 1 to rename, "
-        "1 to retire, 1 to update, 1 to block, 1 to finish, 1 to abandon, 1 refused, "
+        "1 to retire, 1 to update, 1 to block, 1 to publish, 1 to finish, 1 to abandon, 1 refused, "
         "412 unchanged." in text
     )
     assert "certificate new           issuing  was old  Because: of it" in text
