@@ -19,7 +19,7 @@ DECLARATIVE = {
     "plan": Entry("plan", "Show what reconcile would do; needs no key."),
     "reconcile": Entry("reconcile", "Do what the manifests ask for."),
     "publish": Entry(
-        "publish", "Lay out certificates and CRLs for a static web server; needs no key."
+        "publish", "Lay out certificates, CRLs and OCSP responses for a static web server."
     ),
     "serve": Entry("serve", "Answer OCSP, give CRLs and authorities' certificates over HTTP."),
     "show": Entry("show", "Show one object: manifest, certificate, history."),

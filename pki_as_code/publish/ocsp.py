@@ -8,7 +8,7 @@ already and says the same stays until half of its time is over: publishing again
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -17,8 +17,9 @@ from cryptography import x509
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from pki_as_code.model import Finding
+from pki_as_code.model import Finding, Severity
 from pki_as_code.pkix.algorithms import parse_hash_name, signature_algorithm
+from pki_as_code.pkix.variables import ocsp_path
 from pki_as_code.publish.interface import Item, Kept, Material, PublishedFile, Section
 
 Responses = Callable[[], Iterable[tuple[str, bytes]]]
@@ -27,10 +28,15 @@ Responses = Callable[[], Iterable[tuple[str, bytes]]]
 _SLASHES: Final = re.compile("/{2,}")
 
 
-def ocsp_files(responses: Responses) -> Section:
-    """Return the section of these responses."""
+def ocsp_files(responses: Responses, unsigned: Mapping[str, str] | None = None) -> Section:
+    """
+    Return the section of these responses.
+
+    `unsigned` says why others cannot be made, by authority: what is published of those stays.
+    """
 
     def section(material: Material) -> Iterator[Item]:
+        yield from _kept(unsigned or {}, material)
         for path, content in responses():
             # Base64 may have two slashes in a row; servers and file systems take them for one.
             place = _SLASHES.sub("/", path)
@@ -47,6 +53,21 @@ def ocsp_files(responses: Responses) -> Section:
                 yield PublishedFile(place, content, check)
 
     return section
+
+
+def _kept(unsigned: Mapping[str, str], material: Material) -> Iterator[Item]:
+    for name, why in sorted(unsigned.items()):
+        yield Finding(
+            "publish.ocsp_unsigned",
+            f"the OCSP responses of {name} are not made anew: {why}",
+            severity=Severity.WARNING,
+            help="publish where the key of its responder is, or leave them out with --no-ocsp",
+        )
+        yield from (
+            Kept(path)
+            for path in sorted(material.published_paths)
+            if path.startswith(f"{ocsp_path(name)}/")
+        )
 
 
 def check_response(

@@ -139,7 +139,9 @@ def test_the_tree_has_no_key_and_publishing_needs_none(repository, public, csr):
     assert keys
     for key in keys:
         key.unlink()
-    repository.run("publish", "--out", str(public))
+    done = repository.run("publish", "--out", str(public))
+    assert "warning[publish.ocsp_unsigned]" in done.err
+    assert not (public / "ocsp").exists()
     assert not [p for p in public.rglob("*") if p.is_file() and b"PRIVATE" in p.read_bytes()]
 
 
@@ -148,9 +150,24 @@ def test_publishing_again_says_calmly_that_nothing_changed(repository, public):
     quick.run("publish", "--out", str(public))
     target = os.readlink(public)
     done = quick.run("publish", "--out", str(public))
-    assert done.out.startswith("Nothing changed: 11 files in ")
+    assert done.out.startswith("Nothing changed: ")
     assert done.err == ""
     assert os.readlink(public) == target
+
+
+def test_responses_stay_where_their_key_is_not(repository, public, csr):
+    """Published from a machine that has no key: what was signed before is still valid."""
+    sign(repository, csr, "web")
+    quick = in_process(repository.root)
+    quick.run("publish", "--out", str(public))
+    before = sorted(path.relative_to(public) for path in (public / "ocsp").rglob("*"))
+    assert before
+    for key in (repository.root / "keys").glob("*.ocsp.pem"):
+        key.unlink()
+    quick.run("publish", "--out", str(public))
+    assert sorted(path.relative_to(public) for path in (public / "ocsp").rglob("*")) == before
+    quick.run("publish", "--out", str(public), "--no-ocsp")
+    assert not (public / "ocsp").exists()
 
 
 def test_json_names_what_was_written(repository, public):

@@ -14,7 +14,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from email.message import Message
 from pathlib import Path
 from urllib.parse import quote
@@ -23,9 +22,6 @@ import pytest
 from cryptography import x509
 from cryptography.x509 import ocsp
 
-from pki_as_code.cli.console import EnvironmentSecrets
-from pki_as_code.responder import open_responders, presigned_responses
-from pki_as_code.workspace import open_workspace
 from tests.e2e.conftest import Repository, environment, make_csr, openssl
 from tests.pkix.test_ocsp import extension, nonce, request_of
 
@@ -347,26 +343,19 @@ def test_it_listens_on_the_loopback_interface_only(server):
 
 
 def test_a_plain_file_server_gives_what_was_signed_in_advance(issued, tmp_path):
-    workspace = open_workspace(issued.root, ref="HEAD")
-    secrets = EnvironmentSecrets(interactive=False)
-    responders, _ = open_responders(
-        workspace.loaded.manifests, workspace.store, issued.root, secrets
-    )
-    now = datetime.now(UTC)
-    for responder in responders.values():
-        for path, response in presigned_responses(workspace.store, responder, now):
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / path).write_bytes(response)
-    workspace.store.close()
+    issued.run("publish", "--out", str(tmp_path / "www"))
     asked = [
         ("web", "issuing", "good"),
         ("mail", "issuing", "revoked"),
         ("issuing", "root", "good"),
     ]
-    with file_server(tmp_path) as url:
+    with file_server(tmp_path / "www") as url:
         for name, issuer, status in asked:
             for form in ("-sha1", "-sha256"):
-                assert f": {status}" in ask_statically(issued, url, name, issuer, form), name
+                told = ask_statically(issued, url, name, issuer, form)
+                assert f": {status}" in told, name
+                assert ("Reason: keyCompromise" in told) is (status == "revoked")
+                assert ("Revocation Time: " in told) is (status == "revoked")
 
 
 @contextmanager

@@ -55,6 +55,11 @@ CODES = explanations(
         "no_boto3": "Publishing to a bucket needs an extra.",
         "not_as_written": "A file was written, and something else was read back.",
         "ocsp_not_fresh": "An OCSP response is of the future, or has ended.",
+        "ocsp_unsigned": (
+            "OCSP responses were not signed anew: the key of a responder is not here.",
+            "Only who has that key can say how things stand now.",
+            "Publish where `reconcile` runs, or leave them out with --no-ocsp.",
+        ),
         "other_ledger": "What is published was made from another store.",
         "path_taken": "Two files would have to be published under one path.",
         "push_failed": "The published branch could not be pushed.",
