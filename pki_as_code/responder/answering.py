@@ -69,6 +69,7 @@ class Responders:
         authorities: Mapping[str, x509.Certificate],
         responders: Mapping[str, Responder],
     ) -> None:
+        """`authorities` are those that answer, also if some have no responder that can sign."""
         self._store, self._responders = store, responders
         self._names = {
             (hash_name, *issuer_hashes(certificate, hash_name)): name

@@ -37,6 +37,8 @@ def open_responders(
         try:
             if known is None or known.current is None or known.retired or name not in certificates:
                 raise _not_issued(name)
+            if known.current.revocation is not None:
+                raise _revoked(name)
             der = store.certificate_der(known.current.issuer, known.current.serial_number)
             opened[name] = _open(authority, der, certificates, root, secrets)
         except (IssuanceError, KeyBackendError) as error:
@@ -60,6 +62,15 @@ def _open(
         x509.load_der_x509_certificate(certificate_der),
         x509.load_der_x509_certificate(certificates[name]),
         authority.manifest.spec.ocsp.validity,
+    )
+
+
+def _revoked(authority: str) -> IssuanceError:
+    """Nobody would ask about it (ocspNoCheck): it is for us to sign nothing with it any more."""
+    return IssuanceError(
+        f"the certificate of the OCSP responder of {authority} is revoked",
+        help="move its key file away and reconcile: another key is made",
+        code="responder.revoked",
     )
 
 

@@ -104,7 +104,8 @@ class Source:
         ):
             store.close()
             return previous
-        answering = Responders(store, authorities, responders)
+        asked = {n: c for n, c in authorities.items() if n in responders or n in failed}
+        answering = Responders(store, asked, responders)
         return View(store, head, commit, authorities, responders, failed, answering)
 
     def _manifests(self) -> tuple[str, LoadResult]:
@@ -157,8 +158,12 @@ class Views:
             if self._looked_at is None or now - self._looked_at >= self._refresh_seconds:
                 self._look(now)
                 self._looked_at = self._clock()
-            if self._error is not None or self._view is None:
-                raise self._error or StoreError("the store was not opened")
+            if self._error is not None:
+                # Another object each time: one that is raised again and again keeps growing.
+                error = self._error
+                raise type(error)(error.message, help=error.help, code=error.code)
+            if self._view is None:
+                raise StoreError("the store was not opened")
             yield self._view
 
     def close(self) -> None:

@@ -259,6 +259,22 @@ def test_certificates_of_authorities_are_der(server):
     assert server.fetch("/ca/issuing.cer", If_None_Match=headers["ETag"])[0] == 304
 
 
+def test_the_last_crl_is_given_in_der_and_can_be_kept(server, tmp_path):
+    status, headers, body = server.fetch("/crl/issuing.crl")
+    assert (status, headers["Content-Type"]) == (200, "application/pkix-crl")
+    assert int(headers["Content-Length"]) == len(body)
+    crl = x509.load_der_x509_crl(body)
+    assert len(list(crl)) == 2
+    (tmp_path / "crl.der").write_bytes(body)
+    told = openssl(
+        "crl", "-in", str(tmp_path / "crl.der"), "-inform", "DER", "-noout",
+        "-CAfile", server.path("issuing.pem"),
+    )  # fmt: skip
+    assert "verify OK" in told
+    assert server.fetch("/crl/issuing.crl", If_None_Match=headers["ETag"])[0] == 304
+    assert server.fetch("/crl/issuing/shard-3.crl")[0] == 404
+
+
 def test_health_and_metrics(server):
     assert server.fetch("/healthz")[::2] == (200, b"ok\n")
     status, headers, body = server.fetch("/metrics")
@@ -273,6 +289,8 @@ def test_health_and_metrics(server):
         'pki_days_to_next_expiry{kind="Certificate"} 89.',
         'pki_ocsp_responder_seconds_to_expiry{issuer="issuing"} 1.20',
         "pki_last_reconcile_timestamp_seconds 1.",
+        'pki_crl_age_seconds{issuer="issuing",scope="full"} ',
+        'pki_crl_seconds_to_next_update{issuer="root",scope="full"} ',
     ):
         assert line in text, line
 

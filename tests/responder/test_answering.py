@@ -18,7 +18,7 @@ from pki_as_code.pkix import der
 from pki_as_code.pkix.ocsp import ResponseStatus, encode_request, issuer_hashes
 from pki_as_code.plan.responders import responder_id
 from pki_as_code.responder import Answer, Responders, open_responders, presigned_responses
-from pki_as_code.stores.entries import Abandoned, Reserved
+from pki_as_code.stores.entries import Abandoned, Reserved, Revoked
 from tests.apply.site import Site, told
 from tests.pkix.test_ocsp import NONCE, extension, nonce, request_of
 from tests.plan import worlds
@@ -270,6 +270,25 @@ def test_a_responder_without_its_key_does_not_stop_the_others(asked):
     assert list(asked.responders) == ["root"]
     assert asked.failed["issuing"].code == "key.missing"
     assert asked.ask(asked.cert_id(1)).status is ResponseStatus.TRY_LATER
+
+
+def test_a_responder_that_is_revoked_signs_nothing_any_more(asked):
+    current = asked.store.observe([responder_id("issuing")])[responder_id("issuing")].current
+    revoked = Revoked(
+        current.object_id,
+        "issuing",
+        current.serial_number,
+        "keyCompromise",
+        NOW,
+        None,
+        "c" * 40,
+        "",
+        responder_id("issuing"),
+    )
+    asked.store.record([revoked], now=NOW, message="Revoke")
+    asked.refresh()
+    assert list(asked.responders) == ["root"]
+    assert asked.failed["issuing"].code == "responder.revoked"
 
 
 def test_an_authoritys_own_key_and_a_strangers_are_refused(asked):

@@ -8,8 +8,10 @@ import pytest
 
 from pki_as_code.errors import PkiAsCodeError, StoreError
 from pki_as_code.gitplumbing import GitRepository
+from pki_as_code.pkix.ocsp import ResponseStatus, encode_request, issuer_hashes
 from pki_as_code.web.view import UNFETCHED_SECONDS, Source, Views
 from tests.apply.site import Site, git
+from tests.plan.worlds import NOW
 
 
 class Clock:
@@ -142,3 +144,21 @@ def test_what_another_machine_pushed_is_fetched_now_and_then(site, directory):
         seen.sequence()
     assert error.value.code == "store.fetch_failed"
     seen.views.close()
+
+
+def test_an_authority_that_answers_no_more_is_not_asked_again(seen):
+    with seen.views.use() as view:
+        certificate = view.authorities["issuing"]
+    _, request = encode_request("SHA-1", issuer_hashes(certificate, "SHA-1"), 1)
+
+    def status():
+        with seen.views.use() as view:
+            return view.answering.answer(request, NOW)
+
+    assert status().status is ResponseStatus.SUCCESSFUL
+    path = "authorities/issuing.yaml"
+    before = (seen.site.root / path).read_text()
+    seen.site.write(path, f"{before.rstrip()}\n  usages: [sign, crl]\n")
+    seen.site.commit()
+    seen.clock.seconds = 5
+    assert status().status is ResponseStatus.UNAUTHORIZED
