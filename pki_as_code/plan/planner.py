@@ -9,7 +9,7 @@ that equal inputs give equal plans, and nothing here knows more than it was give
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from pki_as_code.model import (
     CERTIFICATE,
@@ -44,6 +44,7 @@ from pki_as_code.plan.crls import plan_crls
 from pki_as_code.plan.observation import Item, Observation, PlanFrame
 from pki_as_code.plan.removals import plan_removed
 from pki_as_code.plan.renames import plan_renames
+from pki_as_code.plan.requests import ResolvedCertificate
 from pki_as_code.plan.reservations import plan_reservations
 from pki_as_code.plan.responders import plan_responders
 from pki_as_code.plan.revocations import plan_revocations
@@ -84,18 +85,12 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
         if frame.wants(resolved.loaded.object_id) and resolved.loaded.object_id not in settled
     ]
     asked = [list(plan_certificate(c, desired, then, frame.now)) for c in certificates]
-    later = (
-        (resolved, fields)
-        for resolved, items in zip(certificates, asked, strict=True)
-        if not any(map(_is_change, items))
-        and (fields := waits_for_renewal(resolved, then, frame.now))
-    )
     issued = [*([item] for item in authorities), *asked]
     planned: list[Item] = [
         *plan_reservations(desired, then, frame),
         *renames.items,
         *(item for each in issued for item in each),
-        *taken_up_later(later, desired.manifests),
+        *_plan_shared_changes(zip(certificates, asked, strict=True), desired, then, frame),
         *responders,
         *revocations,
         *plan_removed(desired, then, frame, settled, revocations),
@@ -104,39 +99,40 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
     items = [item for item, _ in told]
     items += plan_crls(desired, observation, frame, items)
     items += plan_offline_crls(desired, observation, frame, items)
-    waiting = tuple(object_id for _, object_id in told if object_id is not None)
-    unchanged = sum(not any(map(_is_change, each)) for each in issued)
-    live = sum(object_id.kind == CERTIFICATE for object_id in observation.live)
-    return _plan_of(items, frame, waiting=waiting, unchanged=unchanged, live=live)
-
-
-def _plan_of(
-    items: Sequence[Item],
-    frame: PlanFrame,
-    *,
-    waiting: tuple[ObjectId, ...],
-    unchanged: int,
-    live: int,
-) -> Plan:
-    """Sort the items into what is done, what is refused and what is only said."""
     return Plan(
         changes=tuple(
             item for item in items if item is not None and not isinstance(item, Refusal | Finding)
         ),
         refused=tuple(item for item in items if isinstance(item, Refusal)),
         findings=tuple(item for item in items if isinstance(item, Finding)),
-        unchanged=unchanged,
+        unchanged=sum(not any(map(_is_change, each)) for each in issued),
         commit=frame.commit,
         base=frame.base,
         store=frame.store,
         planned_at=frame.now,
-        waiting=waiting,
-        live=live,
+        waiting=tuple(object_id for _, object_id in told if object_id is not None),
+        live=sum(object_id.kind == CERTIFICATE for object_id in observation.live),
     )
 
 
 def _is_change(item: Item) -> bool:
     return item is not None and not isinstance(item, Finding)
+
+
+def _plan_shared_changes(
+    certificates: Iterable[tuple[ResolvedCertificate, list[Item]]],
+    desired: Desired,
+    observation: Observation,
+    frame: PlanFrame,
+) -> Iterator[Finding]:
+    """Yield what certificates that stay as they are take up at their next renewal."""
+    waiting = (
+        (resolved, fields)
+        for resolved, items in certificates
+        if not any(map(_is_change, items))
+        and (fields := waits_for_renewal(resolved, observation, frame.now))
+    )
+    yield from taken_up_later(waiting, desired.manifests)
 
 
 # --- 2. Authorities ------------------------------------------------------------------------------

@@ -60,9 +60,11 @@ def pki(issued, tmp_path) -> Repository:
 
 
 def plan(pki: Repository, *arguments: str, expect: int | None = 0) -> dict:
-    """Return the plan of HEAD, but for CRLs: they follow revocations and the calendar."""
+    """Return the plan of HEAD, but for CRLs and OCSP responders: they follow the calendar."""
     planned = pki.run("plan", "--ref", "HEAD", "--output", "json", *arguments, expect=expect).json
-    planned["changes"] = [c for c in planned["changes"] if c["action"] != "publish"]
+    planned["changes"] = [
+        c for c in planned["changes"] if c["action"] != "publish" and c["kind"] != "OcspResponder"
+    ]
     planned["summary"].pop("publish", None)
     return planned
 
@@ -97,10 +99,14 @@ def current(pki: Repository, name: str = "web") -> str:
 
 
 def after(pki: Repository, length: int) -> list[str]:
-    """Return what the ledger has beyond `length` entries, but for CRLs and notes of whole runs."""
+    """Return what the ledger has of certificates and keys beyond `length` entries."""
     left_out = ("reconciled", "crl")
-    entries = pki.ledger()[length:]
-    return [entry["type"] for entry in entries if not entry["type"].startswith(left_out)]
+    return [
+        entry["type"]
+        for entry in pki.ledger()[length:]
+        if not entry["type"].startswith(left_out)
+        and entry.get("object", {}).get("kind") != "OcspResponder"
+    ]
 
 
 def carry_out(pki: Repository, expected: list[str], *, findings: list[str] | None = None) -> dict:
@@ -254,7 +260,6 @@ def test_a_certificate_is_renewed_in_its_window_at_the_same_time_in_any_run(pki)
     plans = [plan(due) for _ in range(2)]
     assert changes(plans[0]) == ["renew web: NearingExpiry"]
     assert plans[0]["changes"][0]["reasons"] == plans[1]["changes"][0]["reasons"]
-    assert plans[0]["summary"]["renew"] == 1
     due.run("reconcile")
     assert plan(due)["changes"] == []
     assert current(due) != before
@@ -369,14 +374,14 @@ def test_on_change_reissue_counts_against_the_guards(pki, csrs):
     uses_own_profile(pki)
     pki.write("certificates/b.csr", csrs[1])
     pki.manifest("b", "csrFile: b.csr\nsubjectAltNames: [b.example.com]\nprofile: own")
-    edit(pki, "pki.yaml", "spec:", "spec:\n  guards: {maxIssues: 1}")
+    edit(pki, "pki.yaml", "spec:", "spec:\n  guards: {maxReplacements: 1}")
     pki.commit()
     pki.run("reconcile")
     profile(pki, onChange="Reissue", algorithm="SHA-512")
     pki.commit()
     head = pki.store_head()
     refused = pki.run("reconcile", expect=EXIT_UNSAFE)
-    assert "plan.too_many" in refused.err
+    assert "plan.too_many_replacements" in refused.err
     assert "replace 2 certificates" in refused.err
     assert pki.store_head() == head
     pki.run("reconcile", "--allow-unsafe", "replace=2")
@@ -472,7 +477,8 @@ def test_a_certificate_removed_while_valid_is_refused_with_the_ways_out(pki):
         assert way_out in refusal["help"]
 
 
-def test_the_policy_that_counts_is_the_one_the_store_knows(pki):
+def test_the_policy_that_counts_is_the_one_the_store_knows(pki, csrs):
+    another(pki, csrs)
     length = len(pki.ledger())
     pki.manifest("web", f"{WEB}\ndeletionPolicy: Revoke")
     [change] = carry_out(pki, ["update web: DeletionPolicyChanged"])["changes"]
@@ -485,7 +491,6 @@ def test_the_policy_that_counts_is_the_one_the_store_knows(pki):
     pki.manifest("web", f"{WEB}\ndeletionPolicy: Retain")
     pki.commit()
     (pki.root / PATH).unlink()
-    edit(pki, "pki.yaml", "spec:", "spec:\n  guards: {maxRevocationsPercent: 100}")
     pki.commit()
     assert changes(plan(pki)) == ["revoke web: Removed", "retire web: Removed"]
 
@@ -572,8 +577,9 @@ def test_a_revoked_authority_stays_while_what_it_signed_is_valid(pki):
     pki.manifest("web", f"{WEB}\ndeletionPolicy: Retain")
     pki.commit()
     pki.run("reconcile")
-    [authority] = [e for e in pki.ledger() if e["type"] == "reserved" and
-                   e["object"]["name"] == "issuing"]  # fmt: skip
+    reserved = [entry for entry in pki.ledger() if entry["type"] == "reserved"]
+    wanted = {"kind": "CertificateAuthority", "namespace": "", "name": "issuing"}
+    [authority] = [entry for entry in reserved if entry["object"] == wanted]
     revocation(pki, "inc", serial=authority["serialNumber"], issuer="root", reason="superseded")
     pki.commit()
     pki.run("reconcile")
