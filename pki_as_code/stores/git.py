@@ -150,11 +150,28 @@ class GitStore(LedgerStore):
             # In a shallow clone, commits that stand on each other may not be seen to.
             branch.fetch(unshallow=True)
             tips = branch.tips()
-        tip = tips.furthest
-        if tip is not None and tip != tips.local and not self._read_only:
+        return tips.furthest if self._read_only else self._move_forward(tips)
+
+    def _move_forward(self, tips: Tips) -> str | None:
+        """Move the branch here to the furthest commit, whoever else moves it meanwhile."""
+        branch, repository = self._branch, self._branch.repository
+        for _ in range(ATTEMPTS):
+            tip = tips.furthest
+            if tip is None or tip == tips.local:
+                return tip
             repository.fsync_objects(tip, tips.local)
-            repository.update_own_refs({branch.ref: (tip, tips.local)})
-        return tip
+            try:
+                repository.update_own_refs({branch.ref: (tip, tips.local)})
+            except RepositoryError as error:
+                if error.code != "git.ref_moved":
+                    raise
+                tips = branch.tips()
+            else:
+                return tip
+        raise ContentionError(
+            f"others moved the branch of {self.uri} each of {ATTEMPTS} times",
+            help="run the command again when fewer runs go on at once",
+        )
 
     # --- Writing ---
 
