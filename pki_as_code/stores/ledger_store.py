@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import abc
-import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from sqlalchemy import Connection, Engine, select
 
@@ -25,23 +24,18 @@ from pki_as_code.model import (
     Reservation,
     Revocation,
     Source,
-    format_time,
 )
 from pki_as_code.stores import codec, crl_queries, index, tables
 from pki_as_code.stores.bulk_reads import load_crls, load_notices
 from pki_as_code.stores.crl_rules import check_crl_files
 from pki_as_code.stores.crl_states import CrlStates
 from pki_as_code.stores.engine import reading, writing
-from pki_as_code.stores.entries import Entry, Genesis, Payload, Reserved
-from pki_as_code.stores.in_force import is_in_force
+from pki_as_code.stores.entries import Entry, Payload, Reserved
+from pki_as_code.stores.extending import Step, extend
 from pki_as_code.stores.interface import CertificateFilter, CrlKey, Head
-from pki_as_code.stores.projection import Observer, apply_entry
+from pki_as_code.stores.projection import Observer
 from pki_as_code.stores.states import head_of
 from pki_as_code.stores.verification import verify_store
-from pki_as_code.stores.working_set import WorkingSet
-
-TOLERATED_CLOCK_ERROR: Final = timedelta(minutes=5)
-"""Two runners' clocks may differ by that much; the ledger's time then stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +73,12 @@ class LedgerStore(abc.ABC):
         """
 
     @abc.abstractmethod
-    def _append(
-        self, payloads: Sequence[Payload], now: datetime, message: str, crls: Mapping[CrlKey, Path]
-    ) -> None:
-        """Make durable what of `payloads` is not in force already, and the files of CRLs."""
+    def _append(self, step: Step, message: str, crls: Mapping[CrlKey, Path]) -> None:
+        """
+        Make durable the entries of a step, and the files of CRLs: all of them or none.
+
+        `step` is called once more when the attempt has to be repeated.
+        """
 
     @abc.abstractmethod
     def open_crl(self, issuer: str, scope: str = FULL_SCOPE) -> BinaryIO: ...
@@ -206,7 +202,7 @@ class LedgerStore(abc.ABC):
     # --- Changes ---
 
     def reserve(self, reservations: Sequence[Reserved], *, now: datetime, message: str) -> None:
-        self._append(reservations, now, message, {})
+        self._record(reservations, now, message, {})
 
     def record(
         self,
@@ -217,7 +213,13 @@ class LedgerStore(abc.ABC):
         crls: Mapping[CrlKey, Path] | None = None,
     ) -> None:
         check_crl_files(payloads, crls or {})
-        self._append(payloads, now, message, crls or {})
+        self._record(payloads, now, message, crls or {})
+
+    def _record(
+        self, payloads: Sequence[Payload], now: datetime, message: str, crls: Mapping[CrlKey, Path]
+    ) -> None:
+        if payloads:
+            self._append(lambda *index: [extend(*index, payloads, now)], message, crls)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -247,67 +249,6 @@ def read_only_error(uri: str) -> StoreError:
         help="this is a fault of the program: please report it",
         code="store.read_only",
     )
-
-
-def extend(
-    connection: Connection,
-    payloads: Sequence[Payload],
-    now: datetime,
-    observe: Observer | None = None,
-) -> list[Entry]:
-    """
-    Make entries of what is not in force already, and apply them to the index.
-
-    1. A new ledger begins with its genesis.
-    2. What would say nothing new is left out.
-    3. The entry gets its place in the chain, and its preconditions are checked.
-    4. `observe` sees the state just after each entry.
-
-    Raises `ContentionError` or `StoreError`; the transaction is then to be given up.
-    """
-    working = WorkingSet(connection)
-    working.prefetch(payloads)
-    entries: list[Entry] = []
-    for payload in payloads:
-        if is_in_force(working, payload):
-            continue
-        if working.head().sequence < 0:
-            entries.append(_append_entry(working, Genesis(secrets.token_hex(16)), now, observe))
-        entries.append(_append_entry(working, payload, now, observe))
-    if entries:
-        working.flush()
-    return entries
-
-
-def _append_entry(
-    working: WorkingSet, payload: Payload, now: datetime, observe: Observer | None
-) -> Entry:
-    head = working.head()
-    at = entry_time(head.at, now)
-    entry = codec.make_entry(head.sequence + 1, at, head.digest, payload)
-    apply_entry(working, entry)
-    if observe is not None:
-        observe(working, entry)
-    return entry
-
-
-def entry_time(last: datetime | None, now: datetime) -> datetime:
-    """
-    Return the time of the next entry: `now`, and never before the last entry's.
-
-    Raises `StoreError` (`store.clock_went_back`) when `now` is more than five minutes before it.
-    """
-    now = now.astimezone(UTC).replace(microsecond=0)
-    if last is None or now >= last:
-        return now
-    if last - now > TOLERATED_CLOCK_ERROR:
-        raise StoreError(
-            f"the clock says {format_time(now)}, and the store was written at {format_time(last)}",
-            help="set the clock of this machine; if the last entry's time is wrong, "
-            "wait for it to pass",
-            code="store.clock_went_back",
-        )
-    return last
 
 
 def parsed(lines: Iterator[RawLine]) -> Iterator[Entry]:
