@@ -12,6 +12,7 @@ from pki_as_code.model import CrlRecord
 from pki_as_code.stores import tables
 from pki_as_code.stores.entries import Notified
 from pki_as_code.stores.interface import CrlKey
+from pki_as_code.stores.postgres_engine import COPIED_FROM, POSTGRESQL, copy_rows
 from pki_as_code.stores.rows import failure_row, object_key, revocation_row
 from pki_as_code.stores.states import (
     CertificateKey,
@@ -25,7 +26,9 @@ _CERTIFICATE: Final = ("issuer", "serial_number")
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
+    if connection.dialect.name == POSTGRESQL and len(rows) >= COPIED_FROM:
+        copy_rows(connection, table, rows)
+    elif rows:
         connection.execute(insert(table), rows)
 
 
@@ -67,7 +70,12 @@ def update_objects(connection: Connection, states: Sequence[ObjectState]) -> Non
         columns: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name not in _OBJECT}
         connection.execute(
             update(table).where(*_matches(table, _OBJECT)).values(columns),
-            [row | _old(_OBJECT, [row[name] for name in _OBJECT]) for row in rows],
+            [
+                # Any other name would be a column to set, and a key that is set costs every index.
+                {name: row[name] for name in columns}
+                | _old(_OBJECT, [row[name] for name in _OBJECT])
+                for row in rows
+            ],
         )
 
 

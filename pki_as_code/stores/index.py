@@ -19,7 +19,7 @@ from pki_as_code.model import (
     Reservation,
 )
 from pki_as_code.pkix.serial_numbers import format_serial_number
-from pki_as_code.stores.bulk_reads import CHUNK
+from pki_as_code.stores.bulk_reads import CHUNK, among
 from pki_as_code.stores.interface import CertificateFilter
 from pki_as_code.stores.rows import (
     failure_of,
@@ -108,8 +108,8 @@ def _observe_chunk(connection: Connection, object_ids: list[ObjectId]) -> dict[O
     keys = [(o.kind, o.namespace, o.name) for o in object_ids]
 
     def rows(statement: Select[Any], table: Any) -> Any:
-        key = tuple_(table.c.kind, table.c.namespace, table.c.name)
-        return connection.execute(statement.where(key.in_(keys))).mappings()
+        columns = (table.c.kind, table.c.namespace, table.c.name)
+        return connection.execute(statement.where(among(connection, columns, keys))).mappings()
 
     known = {object_of(row): row for row in rows(select(objects), objects)}
     current = {
@@ -171,9 +171,16 @@ def find_statement(wanted: CertificateFilter) -> Select[Any]:
             )
     # Rows that are equal by what was asked for still come in one order only.
     for name in dict.fromkeys((*wanted.order, "issuer", "serial_number")):
-        column = ORDERS[name]
-        statement = statement.order_by(column.desc() if wanted.descending else column)
+        statement = statement.order_by(_ordered(ORDERS[name], descending=wanted.descending))
     return statement if wanted.limit is None else statement.limit(wanted.limit)
+
+
+def _ordered(column: Any, *, descending: bool) -> Any:
+    """What has no value comes first, as in SQLite; PostgreSQL would have it last."""
+    ordered = column.desc() if descending else column.asc()
+    if not column.nullable:
+        return ordered
+    return ordered.nulls_last() if descending else ordered.nulls_first()
 
 
 def _conditions(wanted: CertificateFilter) -> Iterator[Any]:

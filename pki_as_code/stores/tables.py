@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Dialect,
@@ -33,13 +34,39 @@ from pki_as_code.pkix.serial_numbers import serial_number_hex
 SCHEMA_VERSION: Final = 3
 
 # Ordered by bytes everywhere, never by a language.
-_TEXT: Final = String().with_variant(String(collation="C"), "postgresql")
+_PLAIN: Final = String().with_variant(String(collation="C"), "postgresql")
+_ESCAPE: Final = "\x1a"
+
+
+class _Text(TypeDecorator[str]):
+    """
+    Any text.
+
+    PostgreSQL holds no NUL, and a certificate made elsewhere may have one in its subject.
+    """
+
+    impl = _PLAIN
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or dialect.name != "postgresql":
+            return value
+        return value.replace(_ESCAPE, f"{_ESCAPE}1").replace("\0", f"{_ESCAPE}0")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or dialect.name != "postgresql":
+            return value
+        return value.replace(f"{_ESCAPE}0", "\0").replace(f"{_ESCAPE}1", _ESCAPE)
+
+
+_TEXT: Final = _Text()
+_NUMBER: Final = Integer().with_variant(BigInteger(), "postgresql")
 
 
 class UtcTime(TypeDecorator[datetime]):
     """An aware time in UTC, whole seconds."""
 
-    impl = _TEXT
+    impl = _PLAIN
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
@@ -52,7 +79,7 @@ class UtcTime(TypeDecorator[datetime]):
 class SerialNumber(TypeDecorator[int]):
     """A serial number: 160 bits are more than any integer column has."""
 
-    impl = _TEXT
+    impl = _PLAIN
     cache_ok = True
 
     def process_bind_param(self, value: int | None, dialect: Dialect) -> str | None:  # noqa: ARG002
@@ -65,7 +92,7 @@ class SerialNumber(TypeDecorator[int]):
 class Json(TypeDecorator[JsonValue]):
     """Canonical JSON, as text."""
 
-    impl = _TEXT
+    impl = _PLAIN
     cache_ok = True
 
     def process_bind_param(self, value: JsonValue, dialect: Dialect) -> str | None:  # noqa: ARG002
@@ -81,7 +108,7 @@ INDEX_METADATA: Final = MetaData()
 ledger: Final = Table(
     "ledger",
     LEDGER_METADATA,
-    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", _NUMBER, primary_key=True, autoincrement=False),
     Column("line", LargeBinary, nullable=False),
 )
 
@@ -125,7 +152,7 @@ objects: Final = Table(
     Column("current_not_after", UtcTime),
     Column("retired", Boolean, nullable=False),
     Column("failure_message", _TEXT),
-    Column("failure_attempts", Integer),
+    Column("failure_attempts", _NUMBER),
     Column("failed_at", UtcTime),
     Column("retry_at", UtcTime),
     Column("renamed_from", Json),
@@ -150,7 +177,7 @@ reservations: Final = Table(
     INDEX_METADATA,
     *_certificate_key(),
     *_object_columns(),
-    Column("sequence", Integer, nullable=False),
+    Column("sequence", _NUMBER, nullable=False),
     Column("tbs_certificate", LargeBinary, nullable=False),
     Column("request", Json, nullable=False),
     Column("request_digest", _TEXT, nullable=False),
@@ -168,7 +195,7 @@ certificates: Final = Table(
     INDEX_METADATA,
     *_certificate_key(),
     *_object_columns(),
-    Column("sequence", Integer, nullable=False),
+    Column("sequence", _NUMBER, nullable=False),
     Column("subject", _TEXT, nullable=False),
     Column("common_name", _TEXT),
     Column("subject_alternative_names", Json, nullable=False),
@@ -247,7 +274,7 @@ notices: Final = Table(
     *_object_columns(primary_key=True),
     *_certificate_key(),
     Column("event", _TEXT, primary_key=True),
-    Column("threshold_seconds", Integer, primary_key=True, autoincrement=False),
+    Column("threshold_seconds", _NUMBER, primary_key=True, autoincrement=False),
     Column("address", _TEXT, primary_key=True),
 )
 # A certificate keeps its notices when its object is renamed.
@@ -274,8 +301,8 @@ crls: Final = Table(
     Column("this_update", UtcTime, nullable=False),
     Column("next_update", UtcTime, nullable=False),
     Column("digest", _TEXT, nullable=False),
-    Column("entry_count", Integer, nullable=False),
-    Column("as_of", Integer, nullable=False),
+    Column("entry_count", _NUMBER, nullable=False),
+    Column("as_of", _NUMBER, nullable=False),
 )
 
 # What stands for the next CRL: the number reserved last, and when something changed last.
@@ -285,9 +312,9 @@ crl_progress: Final = Table(
     Column("issuer", _TEXT, primary_key=True),
     Column("scope", _TEXT, primary_key=True),
     Column("reserved_number", SerialNumber),
-    Column("reserved_as_of", Integer),
+    Column("reserved_as_of", _NUMBER),
     Column("reserved_this_update", UtcTime),
-    Column("changed_at", Integer),
+    Column("changed_at", _NUMBER),
 )
 
 # Which entries concern an object.
@@ -295,7 +322,7 @@ mentions: Final = Table(
     "mentions",
     INDEX_METADATA,
     *_object_columns(primary_key=True),
-    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", _NUMBER, primary_key=True, autoincrement=False),
 )
 
 PROJECTED: Final = tuple(table for table in INDEX_METADATA.sorted_tables if table is not meta)

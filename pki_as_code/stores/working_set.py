@@ -41,6 +41,7 @@ class WorkingSet:
         self._objects: dict[ObjectId, ObjectState | None] = {}
         self._certificates: dict[CertificateKey, CertificateState | None] = {}
         self._reservations: dict[CertificateKey, Reservation | None] = {}
+        self._abandoned: dict[CertificateKey, bool] = {}
         self._stored_objects: set[ObjectId] = set()
         self._changes = Changes()
         self._meta = bulk_reads.load_meta(connection)
@@ -61,6 +62,7 @@ class WorkingSet:
                 keys.add(key_of(content))
         self._load_reservations(keys)
         self._load_certificates(keys)
+        self._load_abandoned(keys)
         self._load_objects(objects)
 
     def object(self, object_id: ObjectId) -> ObjectState | None:
@@ -107,13 +109,9 @@ class WorkingSet:
 
     def was_abandoned(self, key: CertificateKey) -> bool:
         """Tell whether a reservation of that serial number was given up."""
-        if key in self._changes.abandoned:
-            return True
-        table = tables.abandoned
-        conditions = (table.c.issuer == key[0], table.c.serial_number == key[1])
-        return (
-            self._connection.execute(select(table.c.issuer).where(*conditions)).first() is not None
-        )
+        if key not in self._abandoned:
+            self._load_abandoned([key])
+        return self._abandoned[key]
 
     def meta(self, key: str) -> str | None:
         return self._meta.get(key)
@@ -218,6 +216,7 @@ class WorkingSet:
         not_after: datetime,
         at: datetime,
     ) -> None:
+        self._abandoned[key] = True
         self._changes.abandoned[key] = {
             "issuer": key[0],
             "serial_number": key[1],
@@ -321,3 +320,8 @@ class WorkingSet:
         wanted = [key for key in keys if key not in self._reservations]
         found = bulk_reads.load_reservations(self._connection, wanted)
         self._reservations |= dict.fromkeys(wanted) | found
+
+    def _load_abandoned(self, keys: Iterable[CertificateKey]) -> None:
+        wanted = [key for key in keys if key not in self._abandoned]
+        found = bulk_reads.load_abandoned(self._connection, wanted)
+        self._abandoned |= {key: key in found for key in wanted}
