@@ -219,7 +219,11 @@ class LedgerStore(abc.ABC):
         self, payloads: Sequence[Payload], now: datetime, message: str, crls: Mapping[CrlKey, Path]
     ) -> None:
         if payloads:
-            self._append(lambda *index: [extend(*index, payloads, now)], message, crls)
+            self._append(
+                lambda connection, observe: [extend(connection, observe, payloads, now)],
+                message,
+                crls,
+            )
 
     def close(self) -> None:
         self._engine.dispose()

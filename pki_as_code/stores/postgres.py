@@ -36,8 +36,8 @@ from pki_as_code.stores.interface import CrlKey
 from pki_as_code.stores.ledger_store import read_only_error
 from pki_as_code.stores.postgres_engine import open_postgres
 from pki_as_code.stores.postgres_errors import (
+    CONFLICT,
     CONNECTION_LOST,
-    CONTENTION,
     TOO_MANY_CONNECTIONS,
     UNAVAILABLE,
 )
@@ -47,7 +47,7 @@ ATTEMPTS: Final = 12
 """Of one append, with pauses that add up to half a minute: a server restarts in that time."""
 
 _LONGEST_PAUSE_SECONDS: Final = 5.0
-_PASSING: Final = frozenset({CONNECTION_LOST, CONTENTION, TOO_MANY_CONNECTIONS, UNAVAILABLE})
+_PASSING: Final = frozenset({CONNECTION_LOST, CONFLICT, TOO_MANY_CONNECTIONS, UNAVAILABLE})
 _random = secrets.SystemRandom()
 
 

@@ -10,7 +10,7 @@ from pki_as_code.escape import quoted
 CONNECTION_LOST: Final = "store.connection_lost"
 UNAVAILABLE: Final = "store.unavailable"
 TOO_MANY_CONNECTIONS: Final = "store.too_many_connections"
-CONTENTION: Final = "store.contention"
+CONFLICT: Final = "store.conflict"
 
 _LONGEST_REASON: Final = 300
 
@@ -53,7 +53,7 @@ _DAMAGED: Final = _Meaning(
     "store.damaged_database",
 )
 _CONFLICT: Final = _Meaning(
-    "refused the transaction because of another one", _AGAIN, CONTENTION, ContentionError
+    "refused the transaction because of another one", _AGAIN, CONFLICT, ContentionError
 )
 _TIMEOUT: Final = _Meaning(
     "took longer than its own limits allow",

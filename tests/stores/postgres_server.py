@@ -27,6 +27,7 @@ from sqlalchemy.engine import URL
 VARIABLE = "PKI_TEST_POSTGRES"
 ADMINISTRATOR = "administrator"
 START_SECONDS = 60
+FIRST_WITH_STRATEGIES = 150000
 
 _numbers = count(1)
 
@@ -62,6 +63,7 @@ class PostgresServer:
     programs: Path | None = None
     data: Path | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    databases: set[str] = field(default_factory=set)
 
     @property
     def socket(self) -> Path:
@@ -91,11 +93,15 @@ class PostgresServer:
 
     def create_database(self, template: str = "template0") -> str:
         name = self.new_name()
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'")
+        [[(version,)]] = self.execute("SELECT current_setting('server_version_num')::int")
+        quick = "STRATEGY FILE_COPY" if version >= FIRST_WITH_STRATEGIES else ""
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8' {quick}")
+        self.databases.add(name)
         return name
 
     def drop_database(self, name: str) -> None:
         self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self.databases.discard(name)
 
     # --- Of a server that was started here ---
 
@@ -145,8 +151,15 @@ class PostgresServer:
 
 
 @contextmanager
-def running_server(directory: Path, *settings: str) -> Iterator[PostgresServer]:
-    """Make a server in `directory`, which is short: the path of a socket has at most 107 bytes."""
+def running_server(*settings: str, directory: Path | None = None) -> Iterator[PostgresServer]:
+    """
+    Make a server, in memory where there is a directory for that.
+
+    The path is short, for that of a socket has at most 107 bytes, and open to another user.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 (a directory of our own is made in it)
+    if directory is None and os.access(memory, os.W_OK):
+        directory = memory
     programs = find_programs()
     if programs is None:
         raise RuntimeError("there is no initdb here")
@@ -173,13 +186,18 @@ def running_server(directory: Path, *settings: str) -> Iterator[PostgresServer]:
 
 
 @contextmanager
-def any_server(directory: Path) -> Iterator[PostgresServer]:
+def any_server() -> Iterator[PostgresServer]:
     """The server that the environment names, else one of our own."""
     named = os.environ.get(VARIABLE)
     if named:
-        yield PostgresServer(make_url(named))
+        server = PostgresServer(make_url(named))
+        try:
+            yield server
+        finally:
+            for name in sorted(server.databases):
+                server.drop_database(name)
         return
-    with running_server(directory, *_QUICK) as server:
+    with running_server(*_QUICK) as server:
         yield server
 
 
