@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 
 def write_file_atomically(
-    path: Path, data: bytes, *, mode: int = 0o644, exclusive: bool = False
+    path: Path, data: bytes | Iterable[bytes], *, mode: int = 0o644, exclusive: bool = False
 ) -> None:
     """
     Make `path` hold exactly `data`, durable when this returns.
+
+    What is too large for the memory comes in parts. Whatever is raised in making them is passed on,
+    and `path` is what it was.
 
     1. A temporary file in the same directory gets the data, and its own fsync.
     2. It takes the name: by rename, or with `exclusive` by link, which never replaces a file.
@@ -55,12 +59,12 @@ def fsync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def _write_new_file(path: Path, data: bytes, mode: int) -> None:
+def _write_new_file(path: Path, data: bytes | Iterable[bytes], mode: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags, mode)
     try:
         with os.fdopen(descriptor, "wb", closefd=False) as file:
-            file.write(data)
+            file.writelines((data,) if isinstance(data, bytes) else data)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

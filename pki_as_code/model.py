@@ -15,6 +15,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Self
 
 JsonValue = Any
@@ -374,6 +375,25 @@ class IssuedCertificate:
     signature: bytes = field(repr=False)
     not_before: datetime
     not_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCrl:
+    """A signed CRL whose signature was verified, in a file."""
+
+    issuer: str
+    scope: str
+    """`full`, `user`, `ca`, or `shard-<n>`."""
+
+    number: int
+    this_update: datetime
+    next_update: datetime
+    digest: str
+    """SHA-256 of the DER, in hex."""
+
+    entry_count: int
+    path: Path
+    """The DER."""
 
 
 # --- Plans ---------------------------------------------------------------------------------------

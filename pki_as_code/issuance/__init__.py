@@ -12,16 +12,20 @@ from pki_as_code.issuance.certificates import (
     prepare_reserved,
     sign_certificate,
 )
+from pki_as_code.issuance.crls import PreparedCrl, prepare_crl, sign_crl
 from pki_as_code.issuance.issuer import Issuer, encode_public_key, open_issuer, public_key_der
 
 __all__ = [
     "Issuer",
     "Origin",
     "PreparedCertificate",
+    "PreparedCrl",
     "encode_public_key",
     "open_issuer",
     "prepare_certificate",
+    "prepare_crl",
     "prepare_reserved",
     "public_key_der",
     "sign_certificate",
+    "sign_crl",
 ]

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import (
     padding,
     rsa,
 )
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.escape import quoted
@@ -142,30 +143,55 @@ class SignatureAlgorithm:
 
     hash_name: str | None
 
-    def sign_arguments(self, public_key: PublicKeyTypes) -> tuple[Any, ...]:
+    def new_hash(self) -> hashes.Hash | None:
+        """Return the hash, to be fed piece by piece; None where the signature is over the data."""
+        return hashes.Hash(HASHES[self.hash_name]()) if self.hash_name else None
+
+    def sign_arguments(
+        self, public_key: PublicKeyTypes, *, prehashed: bool = False
+    ) -> tuple[Any, ...]:
         """
         Return the arguments after the data: `private_key.sign(data, *arguments)`.
 
-        `public_key` belongs to the private key. ECDSA is deterministic (RFC 6979), so that signing
+        `public_key` belongs to the private key. With `prehashed` the data is what `new_hash` made
+        of it, which gives the same signature. ECDSA is deterministic (RFC 6979), so that signing
         the same bytes again gives the same signature.
         """
         if self.hash_name is None:
             return ()
-        hash_algorithm = HASHES[self.hash_name]()
+        hash_algorithm = self._hash_algorithm(self.hash_name, prehashed)
         if isinstance(public_key, rsa.RSAPublicKey):
             return (padding.PKCS1v15(), hash_algorithm)
         return (ec.ECDSA(hash_algorithm, deterministic_signing=True),)
 
-    def verify_signature(self, public_key: PublicKeyTypes, signature: bytes, data: bytes) -> None:
-        """Raise cryptography's `InvalidSignature` unless the signature over `data` verifies."""
+    def verify_signature(
+        self,
+        public_key: PublicKeyTypes,
+        signature: bytes,
+        data: bytes | memoryview,
+        *,
+        prehashed: bool = False,
+    ) -> None:
+        """
+        Raise cryptography's `InvalidSignature` unless the signature over `data` verifies.
+
+        With `prehashed`, `data` is its hash.
+        """
         if isinstance(public_key, _PURE_KEYS):
             public_key.verify(signature, data)
         elif isinstance(public_key, rsa.RSAPublicKey) and self.hash_name:
-            public_key.verify(signature, data, padding.PKCS1v15(), HASHES[self.hash_name]())
+            hash_algorithm = self._hash_algorithm(self.hash_name, prehashed)
+            public_key.verify(signature, bytes(data), padding.PKCS1v15(), hash_algorithm)
         elif isinstance(public_key, ec.EllipticCurvePublicKey) and self.hash_name:
-            public_key.verify(signature, data, ec.ECDSA(HASHES[self.hash_name]()))
+            hash_algorithm = self._hash_algorithm(self.hash_name, prehashed)
+            public_key.verify(signature, data, ec.ECDSA(hash_algorithm))
         else:
             raise _unsupported(public_key)
+
+    @staticmethod
+    def _hash_algorithm(hash_name: str, prehashed: bool) -> hashes.HashAlgorithm | Prehashed:
+        hash_algorithm = HASHES[hash_name]()
+        return Prehashed(hash_algorithm) if prehashed else hash_algorithm
 
 
 def _table() -> dict[tuple[str, str | None], SignatureAlgorithm]:

@@ -76,7 +76,7 @@ def read_tbs_certificate(tbs_certificate: bytes) -> RawTbsCertificate:
         subject=der.expect(subject, der.SEQUENCE),
         public_key=der.expect(public_key, der.SEQUENCE),
         unique_ids=unique_ids,
-        extensions=_read_extensions(extensions[0]) if extensions else None,
+        extensions=read_extensions(extensions[0]) if extensions else None,
         size=len(tbs_certificate),
     )
 
@@ -119,12 +119,14 @@ def public_key_bits(public_key_der: bytes) -> bytes:
     return der.expect(bits, der.BIT_STRING).content[1:]
 
 
-def _read_extensions(tlv: der.Tlv) -> tuple[RawExtension, ...]:
+def read_extensions(tlv: der.Tlv) -> tuple[RawExtension, ...]:
+    """Return what is in an explicit tag around Extensions. Raises `InvalidValueError`."""
     (sequence,) = _exactly(1, der.children(tlv), "extensions")
-    return tuple(_read_extension(e) for e in der.children(der.expect(sequence, der.SEQUENCE)))
+    return tuple(read_extension(e) for e in der.children(der.expect(sequence, der.SEQUENCE)))
 
 
-def _read_extension(tlv: der.Tlv) -> RawExtension:
+def read_extension(tlv: der.Tlv) -> RawExtension:
+    """Return one Extension. Raises `InvalidValueError` (`der.not_strict`)."""
     members = list(der.children(der.expect(tlv, der.SEQUENCE)))
     critical = None
     if len(members) == 3:  # noqa: PLR2004

@@ -13,7 +13,7 @@ from pki_as_code.apply.reconcile import ATTEMPTS, reconcile
 from pki_as_code.errors import ContentionError, ManifestError, UnsafePlanError
 from pki_as_code.issuance import Issuer, Origin, prepare_certificate
 from pki_as_code.model import FinishReservation, IssueCertificate, Plan
-from pki_as_code.stores.entries import Issued, Reconciled, Reserved, Retired, Revoked
+from pki_as_code.stores.entries import Crl, Issued, Reconciled, Reserved, Retired, Revoked
 from tests.apply.site import Site, errors, told
 from tests.plan.worlds import DAY, NOW, authority, authority_id, certificate_id, revocation
 
@@ -385,9 +385,10 @@ def test_a_manifest_removed_under_revoke_is_revoked_and_retired(site):
     site.remove("certificates/a")
     commit = site.commit()
     assert told(site.run()) == ["revoke a", "retire a"]
-    *_, revoked, retired, _ = site.payloads()
-    assert isinstance(revoked, Revoked)
-    assert isinstance(retired, Retired)
+    [retired] = [p for p in site.payloads() if isinstance(p, Retired)]
+    [revoked] = [p for p in site.payloads() if isinstance(p, Revoked)]
+    assert retired.object_id == revoked.object_id
+    assert isinstance(site.payloads()[-2], Crl)
     assert revoked.commit == commit
     assert site.run() == []
 

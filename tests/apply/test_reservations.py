@@ -293,7 +293,7 @@ def test_a_reservation_of_an_authority_for_another_key_is_not_signed(site):
     """Its manifest does not say which key it is; the key file does."""
     site.add(authority("second", parent="root", pathLength=0))
     site.commit()
-    [change] = site.plan(only=[authority_id("second")]).changes
+    change, _ = site.plan(only=[authority_id("second")]).changes
     another = site.workspace().authority_certificates()["root"].public_key()
     request = replace(change.request, public_key_der=encode_public_key(another))
     forge(site, request)
@@ -308,5 +308,5 @@ def test_why_something_was_given_up_is_told_in_the_plan(site):
     reserve(site)
     withdrawn(site)
     site.commit()
-    [change] = site.plan().changes
+    change, _ = site.plan().changes
     assert change.reasons == (Reason("NoLongerAsked", "its manifest is gone"),)

@@ -33,7 +33,6 @@ from tests.plan.worlds import (
     request,
     reserved,
     revocation,
-    told,
     web,
 )
 
@@ -45,6 +44,10 @@ AUTHORITIES = {
 
 def plan(*given: Any, **options: Any) -> Plan:
     return worlds.plan(*given, crls=True, **options)
+
+
+def told(planned: Plan) -> list[str]:
+    return worlds.told(planned, crls=True)
 
 
 def published(planned: Plan) -> list[str]:

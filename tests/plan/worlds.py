@@ -300,12 +300,13 @@ def plan(
     return made if crls else replace(made, changes=others)
 
 
-def told(planned: Plan) -> list[str]:
-    """Return what a plan does, in words: `issue web: DoesNotExist`."""
+def told(planned: Plan, *, crls: bool = False) -> list[str]:
+    """Return what a plan does, in words: `issue web: DoesNotExist`; the CRLs only when asked."""
     return [
         f"{change.action} {change.object_id.path}: "
         f"{', '.join(reason.code for reason in change.reasons)}"
         for change in planned.changes
+        if crls or not isinstance(change, PublishCrl)
     ]
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from pki_as_code.formats.codes import keys, lints, manifests, names, notices, planning, running
+from pki_as_code.formats.codes import (
+    keys,
+    lints,
+    manifests,
+    names,
+    notices,
+    planning,
+    revocation_lists,
+    running,
+)
 from pki_as_code.formats.codes.base import Explanation
 
 __all__ = ["CODES", "Explanation"]
 
-_GROUPS = (keys, lints, manifests, names, notices, planning, running)
+_GROUPS = (keys, lints, manifests, names, notices, planning, revocation_lists, running)
 
 CODES: dict[str, Explanation] = {
     code: explanation for group in _GROUPS for code, explanation in group.CODES.items()

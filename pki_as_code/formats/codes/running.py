@@ -58,7 +58,7 @@ STORE = explanations(
         ),
         "crl_times": (
             "The times of a CRL do not go forward.",
-            "thisUpdate of the next CRL is never before that of the last (RFC 5280 section 5.1.2.4).",
+            "thisUpdate never goes back from one CRL to the next (RFC 5280 section 5.1.2.4).",
             "Check the clock of this machine.",
         ),
         "no_crl": "The store has no CRL of that authority and scope.",
@@ -134,6 +134,7 @@ ISSUANCE = explanations(
     "issuance",
     {
         "bytes_differ": "Signed bytes are not those that were reserved.",
+        "crl_scope": "A partial CRL would not say that it is one.",
         "issuer_not_issued": "The authority has no certificate yet.",
         "no_authority": "An authority that must sign has no manifest any more.",
         "refused": "The issuer refuses to sign.",
@@ -143,7 +144,7 @@ ISSUANCE = explanations(
             "A key backend that gives wrong signatures would make certificates nobody can use.",
             "Check the key backend. The reservation stays, the next run signs it again.",
         ),
-        "spent": "A prepared certificate was to be signed a second time.",
+        "spent": "What was prepared was to be signed a second time.",
     },
     why="What is signed is byte for byte what was linted and reserved, and signed once.",
     remedy="Correct what the message names and run `pkictl reconcile` again. If nothing was wrong "

@@ -16,6 +16,7 @@ from pki_as_code.pkix.der.read import (
     decode_oid,
     expect,
     not_strict,
+    read_head,
     read_single,
     read_tlv,
 )
@@ -43,6 +44,7 @@ from pki_as_code.pkix.der.write import (
     encode_bit_string,
     encode_boolean,
     encode_explicit,
+    encode_head,
     encode_integer,
     encode_octet_string,
     encode_oid,
@@ -78,6 +80,7 @@ __all__ = [
     "encode_bit_string",
     "encode_boolean",
     "encode_explicit",
+    "encode_head",
     "encode_integer",
     "encode_octet_string",
     "encode_oid",
@@ -86,6 +89,7 @@ __all__ = [
     "encode_tlv",
     "expect",
     "not_strict",
+    "read_head",
     "read_single",
     "read_tlv",
 ]

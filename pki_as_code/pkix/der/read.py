@@ -42,12 +42,22 @@ def read_tlv(data: bytes, offset: int = 0) -> tuple[Tlv, int]:
     Accepts definite, minimal lengths only. Raises `InvalidValueError` (`der.not_strict`); never
     reads beyond `data`.
     """
-    tag, content_at = _read_tag(data, offset)
-    length, content_at = _read_length(data, content_at)
-    end = content_at + length
+    tag, content_at, end = read_head(data, offset)
     if end > len(data):
         raise not_strict("a value is longer than what holds it")
     return Tlv(tag, data[content_at:end], data[offset:end]), end
+
+
+def read_head(data: bytes, offset: int = 0) -> tuple[int, int, int]:
+    """
+    Return the tag of the value that starts at `offset`, where its content starts and where it ends.
+
+    The end may be beyond `data`, of which only tag and length are read. Raises `InvalidValueError`
+    (`der.not_strict`).
+    """
+    tag, content_at = _read_tag(data, offset)
+    length, content_at = _read_length(data, content_at)
+    return tag, content_at, content_at + length
 
 
 def read_single(data: bytes) -> Tlv:

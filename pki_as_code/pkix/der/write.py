@@ -32,11 +32,15 @@ _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]{0,38})){1,63}", re.ASCII)
 def encode_tlv(tag: int, *parts: bytes) -> bytes:
     """Return one value: identifier octet `tag`, definite minimal length, the parts joined."""
     content = b"".join(parts)
-    length = len(content)
+    return encode_head(tag, len(content)) + content
+
+
+def encode_head(tag: int, length: int) -> bytes:
+    """Return identifier and length octets, for content of `length` octets that is elsewhere."""
     if length < _LONG_FORM:
-        return bytes((tag, length)) + content
+        return bytes((tag, length))
     octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((tag, _LONG_FORM | len(octets))) + octets + content
+    return bytes((tag, _LONG_FORM | len(octets))) + octets
 
 
 def encode_sequence(*parts: bytes) -> bytes:
