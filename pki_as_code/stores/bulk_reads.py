@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, Connection, Table, bindparam, func, select, tuple_
 
 from pki_as_code.model import CrlRecord, ObjectId, Reservation
 from pki_as_code.stores import tables
-from pki_as_code.stores.interface import CrlKey
+from pki_as_code.stores.interface import CrlKey, Head
 from pki_as_code.stores.postgres_engine import POSTGRESQL
 from pki_as_code.stores.rows import (
     failure_of,
@@ -23,6 +23,7 @@ from pki_as_code.stores.states import (
     CertificateState,
     CrlProgress,
     ObjectState,
+    head_of,
 )
 
 CHUNK: Final = 400
@@ -88,6 +89,11 @@ def load_abandoned(connection: Connection, keys: Iterable[CertificateKey]) -> se
 
 def load_meta(connection: Connection) -> dict[str, str]:
     return {row.key: row.value for row in connection.execute(select(tables.meta))}
+
+
+def read_head(connection: Connection) -> Head:
+    """Return how far the index is."""
+    return head_of(load_meta(connection))
 
 
 def load_authorities(connection: Connection) -> dict[str, bytes]:

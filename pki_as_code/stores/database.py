@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,17 +16,17 @@ from pki_as_code.errors import StoreError
 from pki_as_code.escape import quoted
 from pki_as_code.model import FULL_SCOPE, Finding
 from pki_as_code.stores import codec, tables
-from pki_as_code.stores.bulk_reads import CHUNK, load_crls
+from pki_as_code.stores.bulk_reads import CHUNK, load_crls, read_head
 from pki_as_code.stores.bulk_writes import insert_rows, replace_rows
 from pki_as_code.stores.engine import check_schema_version, reading, stored_schema_version
 from pki_as_code.stores.entries import Entry
 from pki_as_code.stores.extending import Step
 from pki_as_code.stores.index import ROWS_AT_A_TIME
-from pki_as_code.stores.interface import CrlKey
+from pki_as_code.stores.interface import CrlKey, Head
 from pki_as_code.stores.ledger_store import LedgerStore, RawLine, parsed, read_only_error
 from pki_as_code.stores.projection import project
 from pki_as_code.stores.refusals import no_crl
-from pki_as_code.stores.states import head_of
+from pki_as_code.stores.seen import NOTHING_SEEN, SeenHead
 
 
 class DatabaseStore(LedgerStore):
@@ -44,9 +45,11 @@ class DatabaseStore(LedgerStore):
         place: str,
         *,
         read_only: bool = False,
+        seen: SeenHead | None = None,
         temporary: TemporaryDirectory[str] | None = None,
     ) -> None:
         super().__init__(uri, engine, place)
+        self._seen = seen
         self._read_only = read_only
         self._temporary = temporary
         self._is_ready = False
@@ -98,7 +101,8 @@ class DatabaseStore(LedgerStore):
             raise read_only_error(self.uri)
         self._ready()
         with self._writing() as connection:
-            self._write(connection, step, crls)
+            last = self._write(connection, step, crls)
+        self._note(last)
 
     def _write(
         self, connection: Connection, step: Step, crls: Mapping[CrlKey, Path]
@@ -143,7 +147,10 @@ class DatabaseStore(LedgerStore):
         if self._read_only:
             raise read_only_error(self.uri)
         with self._writing() as connection:
-            return self._rebuild_index(connection)
+            count = self._rebuild_index(connection)
+            head = read_head(connection)
+        self._note_head(head)
+        return count
 
     def close(self) -> None:
         super().close()
@@ -164,7 +171,44 @@ class DatabaseStore(LedgerStore):
             self._prepare(version)
         with reading(self._engine, self.place) as connection:
             check_position(connection)
+            head = self._check_seen(connection)
+        if self._temporary is None:
+            self._note_head(head)
         self._is_ready = True
+
+    # --- What was seen ---
+
+    def _check_seen(self, connection: Connection) -> Head:
+        """Return the head. Raises `StoreError` (`store.rolled_back`) when it went back."""
+        head = read_head(connection)
+        seen = self._seen.read() if self._seen else NOTHING_SEEN
+        if seen.sequence < 0 or (seen.sequence, seen.digest) == (head.sequence, head.digest):
+            return head
+        table = tables.ledger
+        line = connection.execute(
+            select(table.c.line).where(table.c.sequence == seen.sequence)
+        ).scalar()
+        if line is None or codec.digest(bytes(line)) != seen.digest:
+            raise StoreError(
+                f"the store {self.uri} went back: entry {seen.sequence}, which was there, is not "
+                "there or is another one",
+                help="an old backup was put in its place, or another database: serial numbers that "
+                "were used are unknown to it. Put back the newest backup there is (or what "
+                "`pkictl store export` wrote). Only if this is meant: `pkictl store rebuild` "
+                "believes the store as it is",
+                code="store.rolled_back",
+            )
+        return head
+
+    def _note(self, last: Entry | None) -> None:
+        if last is not None:
+            self._note_head(Head(last.sequence, codec.digest(last.line), last.at))
+
+    def _note_head(self, head: Head) -> None:
+        """Note the end of the ledger; it is durable without that, and the next run notes it too."""
+        if self._seen is not None and head.sequence >= 0:
+            with suppress(OSError):
+                self._seen.note(head)
 
     def _rebuild_index(self, connection: Connection) -> int:
         self._empty_index(connection)
@@ -179,7 +223,7 @@ class DatabaseStore(LedgerStore):
 
 def check_position(connection: Connection) -> None:
     """Raise `StoreError` (`store.rolled_back`) unless the index ends where the ledger ends."""
-    head = head_of({row.key: row.value for row in connection.execute(select(tables.meta))})
+    head = read_head(connection)
     last = connection.execute(
         select(tables.ledger).order_by(tables.ledger.c.sequence.desc()).limit(1)
     ).first()

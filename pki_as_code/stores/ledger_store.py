@@ -26,7 +26,7 @@ from pki_as_code.model import (
     Source,
 )
 from pki_as_code.stores import codec, crl_queries, index, tables
-from pki_as_code.stores.bulk_reads import load_crls, load_notices
+from pki_as_code.stores.bulk_reads import load_crls, load_notices, read_head
 from pki_as_code.stores.crl_rules import check_crl_files
 from pki_as_code.stores.crl_states import CrlStates
 from pki_as_code.stores.engine import reading, writing
@@ -34,7 +34,6 @@ from pki_as_code.stores.entries import Entry, Payload, Reserved
 from pki_as_code.stores.extending import Step, extend
 from pki_as_code.stores.interface import CertificateFilter, CrlKey, Head
 from pki_as_code.stores.projection import Observer
-from pki_as_code.stores.states import head_of
 from pki_as_code.stores.verification import verify_store
 
 
@@ -90,6 +89,11 @@ class LedgerStore(abc.ABC):
     @abc.abstractmethod
     def rebuild(self) -> int: ...
 
+    def upgrade(self) -> bool:
+        """Most stores are brought up to date whenever they are opened."""
+        self._ready()
+        return False
+
     def observer_for_verification(self) -> Observer | None:
         """Return what is to see every entry while it is verified, before `verify_projections`."""
         return None
@@ -109,8 +113,7 @@ class LedgerStore(abc.ABC):
 
     def head(self) -> Head:
         with self._reading() as connection:
-            rows = connection.execute(select(tables.meta))
-            return head_of({row.key: row.value for row in rows})
+            return read_head(connection)
 
     def observe(self, object_ids: Collection[ObjectId]) -> Mapping[ObjectId, Observed]:
         with self._reading() as connection:
@@ -224,6 +227,20 @@ class LedgerStore(abc.ABC):
                 message,
                 crls,
             )
+
+    def append_entries(self, step: Step, message: str, crls: Mapping[CrlKey, Path]) -> None:
+        """Append entries that exist already, as they are: those of another store."""
+        self._append(step, message, crls)
+
+    def export_lines(self) -> Iterator[bytes]:
+        from pki_as_code.stores.transfer import export_lines
+
+        return export_lines(self)
+
+    def import_file(self, path: Path) -> Head:
+        from pki_as_code.stores.transfer import import_file
+
+        return import_file(self, path)
 
     def close(self) -> None:
         self._engine.dispose()

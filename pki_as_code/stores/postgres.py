@@ -42,6 +42,7 @@ from pki_as_code.stores.postgres_errors import (
     UNAVAILABLE,
 )
 from pki_as_code.stores.postgres_uri import parse_postgres_uri
+from pki_as_code.stores.seen import SeenHead
 
 ATTEMPTS: Final = 12
 """Of one append, with pauses that add up to half a minute: a server restarts in that time."""
@@ -61,25 +62,27 @@ class PostgresStore(DatabaseStore):
         schema: str,
         *,
         read_only: bool = False,
+        seen: SeenHead | None = None,
         temporary: TemporaryDirectory[str] | None = None,
     ) -> None:
-        super().__init__(uri, engine, uri, read_only=read_only, temporary=temporary)
+        super().__init__(uri, engine, uri, read_only=read_only, seen=seen, temporary=temporary)
         self._schema = schema
 
     @classmethod
     def open(
         cls,
         uri: str,
-        repository: GitRepository | None,  # noqa: ARG003 (what every store is given)
+        repository: GitRepository | None,
         *,
         root: Path,
-        push: bool = True,  # noqa: ARG003
+        push: bool = True,  # noqa: ARG003 (what every store is given)
         read_only: bool = False,
     ) -> Self:
         """Open the database that `uri` names. Raises `StoreError`."""
         address = parse_postgres_uri(uri, root)
         engine = open_postgres(address)
-        store = cls(address.uri, engine, address.schema, read_only=read_only)
+        seen = SeenHead.of_database(repository, address.place)
+        store = cls(address.uri, engine, address.schema, read_only=read_only, seen=seen)
         try:
             with reading(engine, address.uri) as connection:
                 store._check_access(connection)
@@ -93,7 +96,9 @@ class PostgresStore(DatabaseStore):
         engine.dispose()
         temporary = TemporaryDirectory(prefix="pki-as-code-")
         empty = open_sqlite(Path(temporary.name) / "empty.db")
-        return cls(address.uri, empty, address.schema, read_only=True, temporary=temporary)
+        return cls(
+            address.uri, empty, address.schema, read_only=True, seen=seen, temporary=temporary
+        )
 
     def _check_access(self, connection: Connection) -> None:
         """
@@ -200,15 +205,16 @@ class PostgresStore(DatabaseStore):
         for pause in _pauses():
             try:
                 with self._writing() as connection:
-                    if undecided is not None and _has(connection, undecided):
-                        return  # it was the answer alone that got lost
-                    self._check_unchanged(connection)
-                    undecided = self._write(connection, step, crls)
+                    # Else it was the answer alone that got lost.
+                    if undecided is None or not _has(connection, undecided):
+                        self._check_unchanged(connection)
+                        undecided = self._write(connection, step, crls)
             except StoreError as error:
                 if error.code not in _PASSING or pause is None:
                     raise
                 time.sleep(pause)
             else:
+                self._note(undecided)
                 return
 
     def _check_unchanged(self, connection: Connection) -> None:

@@ -44,6 +44,12 @@ class DatabaseAddress:
     parameters: dict[str, str] = field(repr=False)
     """For libpq; a password among them."""
 
+    @property
+    def place(self) -> str:
+        """Which store it is, whoever asks and however securely."""
+        names = ("service", "host", "hostaddr", "port", "dbname")
+        return "/".join([*(self.parameters.get(name, "") for name in names), self.schema])
+
 
 def parse_postgres_uri(uri: str, root: Path) -> DatabaseAddress:
     """

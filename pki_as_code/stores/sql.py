@@ -21,6 +21,7 @@ from pki_as_code.stores.engine import (
     reading,
     stored_schema_version,
 )
+from pki_as_code.stores.seen import SeenHead
 
 
 class SqlStore(DatabaseStore):
@@ -30,10 +31,10 @@ class SqlStore(DatabaseStore):
     def open(
         cls,
         uri: str,
-        repository: GitRepository | None,  # noqa: ARG003 (what every store is given)
+        repository: GitRepository | None,
         *,
         root: Path,
-        push: bool = True,  # noqa: ARG003
+        push: bool = True,  # noqa: ARG003 (what every store is given)
         read_only: bool = False,
     ) -> Self:
         """Open the database that `uri` names. Raises `StoreError`."""
@@ -44,14 +45,15 @@ class SqlStore(DatabaseStore):
                 help="make it, mount it, or name another place in spec.store of pki.yaml",
                 code="store.cannot_open",
             )
+        seen = SeenHead.of_database(repository, str(path))
         if not read_only:
-            return cls(uri, open_sqlite(path), str(path))
+            return cls(uri, open_sqlite(path), str(path), seen=seen)
         if not path.exists():
             # Nothing was issued yet, and reading must not make the file.
             temporary = TemporaryDirectory(prefix="pki-as-code-")
             engine = open_sqlite(Path(temporary.name) / "empty.db")
-            return cls(uri, engine, str(path), read_only=True, temporary=temporary)
-        return cls(uri, _open_for_reading(path), str(path), read_only=True)
+            return cls(uri, engine, str(path), read_only=True, seen=seen, temporary=temporary)
+        return cls(uri, _open_for_reading(path), str(path), read_only=True, seen=seen)
 
     def _prepare(self, version: int | None) -> None:  # noqa: ARG002 (looked up again, locked)
         """Make the tables of a new store, or make the index of an older version anew."""
