@@ -72,8 +72,11 @@ class DatabaseStore(LedgerStore):
             .execution_options(yield_per=ROWS_AT_A_TIME)
         )
         expected = first_sequence
-        with reading(self._engine, self.place) as connection:
-            for row in connection.execute(statement):
+        with (
+            reading(self._engine, self.place) as connection,
+            connection.execute(statement) as rows,
+        ):
+            for row in rows:
                 if row.sequence != expected:
                     raise codec.corrupt(expected, "it is missing")
                 yield RawLine(expected, bytes(row.line))
@@ -132,7 +135,8 @@ class DatabaseStore(LedgerStore):
         """The CRLs are those of the ledger."""
         with self.reading_index() as connection:
             files = select(tables.crl_files).execution_options(yield_per=1)
-            found = {(r.issuer, r.scope): codec.digest(r.der) for r in connection.execute(files)}
+            with connection.execute(files) as rows:
+                found = {(row.issuer, row.scope): codec.digest(row.der) for row in rows}
             expected = load_crls(connection)
         for issuer, scope in sorted(found.keys() | expected.keys()):
             crl = expected.get((issuer, scope))
@@ -212,13 +216,14 @@ class DatabaseStore(LedgerStore):
 
     def _rebuild_index(self, connection: Connection) -> int:
         self._empty_index(connection)
-        lines = connection.execute(
+        statement = (
             select(tables.ledger)
             .order_by(tables.ledger.c.sequence)
             .execution_options(yield_per=ROWS_AT_A_TIME)
         )
-        raw = (RawLine(row.sequence, bytes(row.line)) for row in lines)
-        return project(connection, parsed(raw))
+        with connection.execute(statement) as rows:
+            raw = (RawLine(row.sequence, bytes(row.line)) for row in rows)
+            return project(connection, parsed(raw))
 
 
 def check_position(connection: Connection) -> None:

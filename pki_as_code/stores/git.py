@@ -202,7 +202,7 @@ class GitStore(LedgerStore):
             commit, last = tip, None
             for entries in filter(None, step(connection, files.observe)):
                 commit = self._write(commit, entries, {**files.take(), **signed}, message)
-                last = entries[-1]
+                last, signed = entries[-1], {}
             if commit is None or last is None:
                 return
             write_commit_id(connection, commit)

@@ -23,6 +23,7 @@ from pki_as_code.stores.bulk_reads import CHUNK, among
 from pki_as_code.stores.interface import CertificateFilter
 from pki_as_code.stores.rows import (
     failure_of,
+    indexed_text,
     object_of,
     record_of,
     reservation_of,
@@ -187,7 +188,7 @@ def _conditions(wanted: CertificateFilter) -> Iterator[Any]:
     for name, column in _EXACT.items():
         value = getattr(wanted, name)
         if value is not None:
-            yield column == value
+            yield column == (indexed_text(value) if name == "common_name" else value)
     yield from _name_conditions(wanted)
     if wanted.excluded_profiles:
         yield certificates.c.profile.not_in(wanted.excluded_profiles)
@@ -217,7 +218,7 @@ def _name_conditions(wanted: CertificateFilter) -> Iterator[Any]:
         names = certificate_names
         yield tuple_(certificates.c.issuer, certificates.c.serial_number).in_(
             select(names.c.issuer, names.c.serial_number).where(
-                names.c.subject_alternative_name == wanted.subject_alternative_name
+                names.c.subject_alternative_name == indexed_text(wanted.subject_alternative_name)
             )
         )
 

@@ -1,4 +1,4 @@
-"""The end of a ledger as it was seen last, kept apart from it: a store that goes back is noticed."""
+"""The end of a ledger as it was seen last, kept apart from it, to notice a store that goes back."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from pki_as_code.stores.certificates import Description
 from pki_as_code.stores.crl_states import CrlStates
 from pki_as_code.stores.entries import Notified, Payload, Reserved
 from pki_as_code.stores.interface import Head
-from pki_as_code.stores.rows import object_key, reservation_row, revocation_row
+from pki_as_code.stores.rows import indexed_text, object_key, reservation_row, revocation_row
 from pki_as_code.stores.states import (
     CertificateKey,
     CertificateState,
@@ -173,7 +173,7 @@ class WorkingSet:
             | columns
             | {
                 "subject": description.subject,
-                "common_name": description.common_name,
+                "common_name": description.common_name and indexed_text(description.common_name),
                 "subject_alternative_names": list(names),
                 "not_before": description.not_before,
                 "not_after": description.not_after,
@@ -185,7 +185,8 @@ class WorkingSet:
         )
         self._changes.contents[key] = key_row | {"der": certificate_der} | contents
         self._changes.names += [
-            key_row | {"subject_alternative_name": name} for name in dict.fromkeys(names)
+            key_row | {"subject_alternative_name": name}
+            for name in dict.fromkeys(map(indexed_text, names))
         ]
         self.make_current(object_id, key, description.not_after)
 

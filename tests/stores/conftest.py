@@ -164,15 +164,16 @@ def directory(memory_directory: Path) -> Iterator[Path]:
 @pytest.fixture
 def make_empty(
     request: pytest.FixtureRequest, directory: Path, new_database: Callable[..., str]
-) -> Iterator[Callable[[str], Place]]:
-    """Make a place without a store."""
+) -> Iterator[Callable[..., Place]]:
+    """Make a place without a store, in a directory that is made for it where one is named."""
     places: list[Place] = []
 
-    def make(kind: str) -> Place:
+    def make(kind: str, where: Path = directory) -> Place:
         uri = ""
         if kind == "postgresql":
             uri = request.getfixturevalue("postgres_server").uri(new_database())
-        places.append(new_place(kind, directory, uri))
+        where.mkdir(exist_ok=True)
+        places.append(new_place(kind, where, uri))
         return places[-1]
 
     yield make
