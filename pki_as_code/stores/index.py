@@ -38,6 +38,7 @@ from pki_as_code.stores.tables import (
     reservations,
     same_object,
 )
+from pki_as_code.stores.unindexed import Unindexed
 
 ROWS_AT_A_TIME: Final = 500
 
@@ -45,10 +46,8 @@ _AFTER_ALL_HEX: Final = "g"
 _AFTER_ALL_TEXT: Final = "\U0010ffff"
 _ESCAPED: Final = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_", "*": "%", "?": "_"})
 
-# Nearly every certificate is of one kind, and of few issuers: an index on those finds everything,
-# and then it has to be sorted. Without statistics a planner does not know; this keeps it from it.
-_kind_unindexed: Final = certificates.c.kind.concat("")
-_issuer_unindexed: Final = certificates.c.issuer.concat("")
+_kind_unindexed: Final = Unindexed(certificates.c.kind)
+_issuer_unindexed: Final = Unindexed(certificates.c.issuer)
 
 _EXACT: Final = {
     "issuer": _issuer_unindexed,
@@ -149,7 +148,7 @@ def due(connection: Connection, before: datetime) -> Iterator[ObjectId]:
         select(objects.c.kind, objects.c.namespace, objects.c.name)
         .where(or_(ends, objects.c.retry_at <= before))
         # Few are due: finding them and sorting beats walking all in order.
-        .order_by(objects.c.kind.concat(""), objects.c.namespace, objects.c.name)
+        .order_by(Unindexed(objects.c.kind), objects.c.namespace, objects.c.name)
     )
     return (object_of(row) for row in stream(connection, statement))
 

@@ -29,6 +29,7 @@ def migrate(connection: Connection, version: int | None, directory: Path = DIREC
         from alembic.operations import Operations
         from alembic.runtime.migration import MigrationContext
         from alembic.script import ScriptDirectory
+        from alembic.script.revision import RevisionError
         from alembic.util import CommandError
     except ImportError as error:
         raise StoreError(
@@ -40,7 +41,7 @@ def migrate(connection: Connection, version: int | None, directory: Path = DIREC
     start = "base" if version is None else f"{version:04d}"
     try:
         steps = list(scripts.iterate_revisions("head", start))
-    except CommandError as error:
+    except (CommandError, RevisionError) as error:
         raise StoreError(
             f"no way is known from tables of version {version}",
             help="write the store to a file with the program that made it (`pkictl store export`), "
