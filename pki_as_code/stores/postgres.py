@@ -40,6 +40,7 @@ from pki_as_code.stores.postgres_errors import (
     CONNECTION_LOST,
     TOO_MANY_CONNECTIONS,
     UNAVAILABLE,
+    UNREACHABLE,
 )
 from pki_as_code.stores.postgres_uri import parse_postgres_uri
 from pki_as_code.stores.seen import SeenHead
@@ -48,7 +49,11 @@ ATTEMPTS: Final = 12
 """Of one append, with pauses that add up to half a minute: a server restarts in that time."""
 
 _LONGEST_PAUSE_SECONDS: Final = 5.0
-_PASSING: Final = frozenset({CONNECTION_LOST, CONFLICT, TOO_MANY_CONNECTIONS, UNAVAILABLE})
+_PASSING: Final = frozenset(
+    {CONNECTION_LOST, CONFLICT, TOO_MANY_CONNECTIONS, UNAVAILABLE, UNREACHABLE}
+)
+"""What a server that answered a moment ago may get over."""
+
 _random = secrets.SystemRandom()
 
 
@@ -202,6 +207,7 @@ class PostgresStore(DatabaseStore):
             raise read_only_error(self.uri)
         self._ready()
         undecided: Entry | None = None
+        lost: StoreError | None = None
         for pause in _pauses():
             try:
                 with self._writing() as connection:
@@ -210,8 +216,14 @@ class PostgresStore(DatabaseStore):
                         self._check_unchanged(connection)
                         undecided = self._write(connection, step, crls)
             except StoreError as error:
-                if error.code not in _PASSING or pause is None:
+                if error.code not in _PASSING:
                     raise
+                if pause is None and lost is not None:
+                    raise lost from error  # that the outcome is unknown says more than the last try
+                if pause is None:
+                    raise
+                if error.code == CONNECTION_LOST:
+                    lost = error
                 time.sleep(pause)
             else:
                 self._note(undecided)

@@ -9,6 +9,7 @@ from pki_as_code.escape import quoted
 
 CONNECTION_LOST: Final = "store.connection_lost"
 UNAVAILABLE: Final = "store.unavailable"
+UNREACHABLE: Final = "store.cannot_open"
 TOO_MANY_CONNECTIONS: Final = "store.too_many_connections"
 CONFLICT: Final = "store.conflict"
 
@@ -107,17 +108,19 @@ _NOT_LET_IN_HELP: Final = (
 # libpq gives no SQLSTATE of an attempt to connect, only the server's words.
 _BY_WORDS: Final = (
     (("permission denied",), _NOT_ALLOWED),
+    (("starting up", "shutting down", "recovery mode", "not yet accepting"), _UNAVAILABLE),
+    (("too many ", "connection slots"), _TOO_MANY),
     (("authentication failed", "no password supplied", "no pg_hba.conf entry", "role "),
      _Meaning("does not let the role in", _NOT_LET_IN_HELP, "store.authentication_failed")),
     (("database ",), _Meaning(
         "is not there", "have it made (`createdb`), or correct spec.store", "store.no_database")),
-    (("too many c", "connection slots", "too many clients"), _TOO_MANY),
-    (("starting up", "shutting down", "recovery mode", "not yet accepting"), _UNAVAILABLE),
     (("ssl", "certificate"), _Meaning(
         "cannot be reached by TLS as asked", "check sslmode and sslrootcert", "store.tls_failed")),
 )  # fmt: skip
+"""In this order: the first that is found in the message."""
+
 _UNREACHABLE: Final = _Meaning(
-    "cannot be reached", "check the host, the port, and that the server runs", "store.cannot_open"
+    "cannot be reached", "check the host, the port, and that the server runs", UNREACHABLE
 )
 _UNKNOWN: Final = _Meaning("failed", "`pkictl store verify` checks the store", "store.failed")
 

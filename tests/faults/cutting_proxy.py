@@ -38,8 +38,11 @@ class CuttingProxy:
     times: int = 1
     cuts: int = 0
     refusing: bool = False
-    connections: int = 0
+    orders: int = 0
+    """How often it was told where to cut: what was sent before that does not count."""
+
     _threads: list[threading.Thread] = field(default_factory=list)
+    _clients: list[socket.socket] = field(default_factory=list)
 
     @property
     def port(self) -> int:
@@ -47,6 +50,7 @@ class CuttingProxy:
 
     def cut_at(self, word: bytes, cut: Cut = Cut.BEFORE, *, after: int = 0, times: int = 1) -> None:
         self.word, self.cut, self.after, self.times, self.cuts = word, cut, after, times, 0
+        self.orders += 1
 
     def serve(self) -> None:
         while True:
@@ -54,7 +58,7 @@ class CuttingProxy:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            self.connections += 1
+            self._clients.append(client)
             thread = threading.Thread(target=self._carry, args=(client,), daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -63,6 +67,9 @@ class CuttingProxy:
         # Closing alone does not wake a thread that waits in accept().
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+        for client in self._clients:
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(10)
 
@@ -75,7 +82,7 @@ class CuttingProxy:
                 self._pass_on(client, server)
 
     def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
-        tail, remaining = b"", -1
+        tail, remaining, orders = b"", -1, self.orders
         with selectors.DefaultSelector() as selector:
             for end in (client, server):
                 selector.register(end, selectors.EVENT_READ)
@@ -88,6 +95,8 @@ class CuttingProxy:
                     if source is server:
                         client.sendall(data)
                         continue
+                    if orders != self.orders:
+                        tail, remaining, orders = b"", -1, self.orders
                     seen = tail + data
                     if remaining < 0 and self._is_to_cut(seen):
                         remaining = self.after
