@@ -60,7 +60,7 @@ POSTGRESQL = explanations(
         "no_driver": (
             "The library for PostgreSQL is not installed.",
             "It is an extra: most stores need none.",
-            "pip install 'pki-as-code[postgres]'",
+            "Install it: pip install 'pki-as-code[postgres]'.",
         ),
         "permission_denied": (
             "The role lacks a privilege.",
