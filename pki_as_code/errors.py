@@ -126,6 +126,19 @@ class DeliveryError(PkiAsCodeError):
     code = "notify.failed"
 
 
+class PublishError(PkiAsCodeError):
+    """The published tree cannot be written, or is not ours to write."""
+
+    code = "publish.failed"
+
+
+class PublishContentionError(PublishError):
+    """Another runner published at the same time; what it left is to be looked at first."""
+
+    exit_code = EXIT_CONTENTION
+    code = "publish.contention"
+
+
 class StoreError(PkiAsCodeError):
     """The store cannot be read or written, or is not what its ledger says."""
 

@@ -23,6 +23,9 @@ JsonValue = Any
 
 CERTIFICATE = "Certificate"
 AUTHORITY = "CertificateAuthority"
+RESPONDER = "OcspResponder"
+"""Who signs OCSP responses for the authority of the same name; it has no manifest of its own."""
+
 CRL = "CertificateRevocationList"
 DEFAULT_NAMESPACE = "default"
 
@@ -103,6 +106,12 @@ class ObjectId:
         if self.namespace in {"", DEFAULT_NAMESPACE}:
             return self.name
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def thing(self) -> str:
+        """What people call something of its kind: `authority`, `certificate`."""
+        named = {AUTHORITY: "authority", RESPONDER: "OCSP responder", CRL: "crl"}
+        return named.get(self.kind) or self.kind.lower()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.path}"
@@ -248,6 +257,19 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True)
+class SerialStatus:
+    """
+    What became of a serial number an authority used: issued, or given up, which counts as revoked.
+
+    One that is reserved, and not known to be signed, has no status.
+    """
+
+    serial_number: int
+    not_after: datetime
+    revocation: Revocation | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateRecord:
     """One issued certificate as the store's index knows it; its DER is fetched on its own."""
 
@@ -275,13 +297,31 @@ class CertificateRecord:
     """The manifest."""
 
     deletion_policy: str
+    """What removing the manifest does while it is valid; the value in force, see `UpdateObject`."""
+
     revocation: Revocation | None = None
+    superseded_at: datetime | None = None
+    """When its successor was issued; None for the current certificate of an object."""
 
     def status(self, now: datetime) -> Status:
         if self.revocation is not None:
             on_hold = self.revocation.reason == CERTIFICATE_HOLD
             return Status.ON_HOLD if on_hold else Status.REVOKED
         return Status.EXPIRED if self.not_after < now else Status.VALID
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedKey:
+    """A public key that was lost, and is never certified again, whoever asks."""
+
+    public_key_sha256: str
+    """Hex SHA-256 of the SubjectPublicKeyInfo."""
+
+    object_id: ObjectId | None
+    """Whose certificate with this key was revoked for it; None when only the key was named."""
+
+    requested_by: ObjectId | None
+    """The Revocation that asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +386,8 @@ class Failure:
     attempts: int
     failed_at: datetime
     retry_at: datetime
+    request_digest: str
+    """What was asked for then; something else is tried at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,6 +460,8 @@ class Action(enum.StrEnum):
     ADOPT = "adopt"
     RENAME = "rename"
     RETIRE = "retire"
+    UPDATE = "update"
+    BLOCK = "block"
     PUBLISH = "publish"
     FINISH = "finish"
     ABANDON = "abandon"
@@ -563,6 +607,38 @@ class RetireObject:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateObject:
+    """
+    Something about a certificate changed that is in no certificate: nothing is signed.
+
+    The deletion policy in force is the one the store knows: else who removes a manifest could
+    change it along with that.
+    """
+
+    object_id: ObjectId
+    certificate: CertificateRecord
+    deletion_policy: str
+    reasons: tuple[Reason, ...]
+    source: Source | None
+    path: str = ""
+    action: Action = Action.UPDATE
+
+
+@dataclass(frozen=True, slots=True)
+class BlockKey:
+    """Keep a lost key from ever being certified, also where no certificate with it is known."""
+
+    object_id: ObjectId
+    """The Revocation that asks for it."""
+
+    spki_sha256: str
+    reasons: tuple[Reason, ...]
+    source: Source | None
+    path: str = ""
+    action: Action = Action.BLOCK
+
+
+@dataclass(frozen=True, slots=True)
 class PublishCrl:
     """Sign and record the next CRL of an authority and scope."""
 
@@ -588,6 +664,34 @@ class PublishCrl:
         return crl_id(self.issuer, self.scope)
 
 
+@dataclass(frozen=True, slots=True)
+class AdoptCrl:
+    """Take up a CRL that people signed with the key of an offline authority."""
+
+    issuer: str
+    crl_der: bytes = field(repr=False)
+    number: int
+    this_update: datetime
+    next_update: datetime
+    entry_count: int
+    as_of: int
+    """Sequence number of the last entry of the ledger that it takes account of."""
+
+    reasons: tuple[Reason, ...]
+    source: Source | None
+    previous: CrlRecord | None = None
+    path: str = ""
+    """The manifest; `crl_path` is the CRL beside it."""
+
+    crl_path: str = ""
+    scope: str = FULL_SCOPE
+    action: Action = Action.PUBLISH
+
+    @property
+    def object_id(self) -> ObjectId:
+        return crl_id(self.issuer, self.scope)
+
+
 def crl_id(issuer: str, scope: str) -> ObjectId:
     """Return the identity of a CRL; it has no manifest of its own."""
     return ObjectId(CRL, "", issuer) if scope == FULL_SCOPE else ObjectId(CRL, issuer, scope)
@@ -603,7 +707,10 @@ Change = (
     | ReleaseHold
     | RenameObject
     | RetireObject
+    | UpdateObject
+    | BlockKey
     | PublishCrl
+    | AdoptCrl
 )
 
 
@@ -636,6 +743,9 @@ class Plan:
     live: int = 0
     """How many certificates the store looks after; guards measure a plan by it."""
 
+    waiting: tuple[ObjectId, ...] = ()
+    """Objects that failed and are left out until they are tried again."""
+
     @property
     def digest(self) -> str:
         """Name the reviewed plan. Neither the time nor the commit is part of it, its effect is."""
@@ -658,6 +768,7 @@ def _change_identity(change: Change) -> JsonValue:
         case IssueCertificate():
             identity["request"] = change.request.digest
             identity["replaces"] = change.replaces and f"{change.replaces.serial_number:x}"
+            identity["deletionPolicy"] = change.deletion_policy
         case FinishReservation() | AbandonReservation():
             identity["serial"] = f"{change.reservation.serial_number:x}"
         case AdoptAuthority() | AdoptCertificate():
@@ -668,8 +779,16 @@ def _change_identity(change: Change) -> JsonValue:
             )
             if isinstance(change, RevokeCertificate):
                 identity["reason"] = change.revocation_reason
+                invalid_since = change.invalidity_date
+                identity["invalidityDate"] = invalid_since and format_time(invalid_since)
+        case UpdateObject():
+            identity["deletionPolicy"] = change.deletion_policy
+        case BlockKey():
+            identity["spkiSha256"] = change.spki_sha256
         case PublishCrl():
             identity["previous"] = change.previous and change.previous.number
+        case AdoptCrl():
+            identity["crl"] = hashlib.sha256(change.crl_der).hexdigest()
     return identity
 
 
@@ -692,7 +811,7 @@ class StatusReport:
 
     @property
     def in_sync(self) -> bool:
-        return not self.plan.changes and not self.plan.refused
+        return not (self.plan.changes or self.plan.refused or self.plan.waiting)
 
 
 # --- Notices -------------------------------------------------------------------------------------

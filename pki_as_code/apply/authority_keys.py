@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 
-from pki_as_code.apply.issuers import check_outside_git
+from pki_as_code.apply.outside_git import check_outside_git
 from pki_as_code.errors import KeyBackendError
 from pki_as_code.issuance import encode_public_key, open_issuer, public_key_der
 from pki_as_code.keys import check_new_key, import_key, key_exists, open_key
 from pki_as_code.keys.interface import Secrets
-from pki_as_code.plan.authorities import Authority
+from pki_as_code.plan.authorities import Authority, key_uri
 from pki_as_code.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def key_is_in_place(
     Raises:
         KeyBackendError: git would take the key, something else is there, or nothing could be.
     """
-    check_outside_git(workspace, authority)
+    check_outside_git(workspace, authority, key_uri(authority))
     key, name, root = authority.manifest.spec.key, authority.object_id.name, workspace.root
     if key is None:
         return False

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cryptography import x509
 
+from pki_as_code.apply.outside_git import check_outside_git
+from pki_as_code.apply.responder_keys import ResponderKeys
 from pki_as_code.errors import IssuanceError, KeyBackendError, StoreError
-from pki_as_code.gitrepo import is_ignored, is_tracked
 from pki_as_code.issuance import Issuer, encode_public_key, open_issuer, public_key_der
 from pki_as_code.keys import check_new_key, create_key, key_exists, open_key
 from pki_as_code.keys.interface import Secrets
 from pki_as_code.model import (
     AUTHORITY,
+    RESPONDER,
     CertificateRequest,
     Change,
     FinishReservation,
     IssueCertificate,
+    ObjectId,
 )
 from pki_as_code.pkix.algorithms import matches_key_spec
 from pki_as_code.plan.authorities import (
     Authority,
     chain_of,
-    committed_key,
     find_authority,
-    key_path,
+    key_uri,
 )
+from pki_as_code.plan.blocked_keys import lost_keys
 from pki_as_code.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -40,6 +44,8 @@ class Issuers:
     def __init__(self, workspace: Workspace, secrets: Secrets) -> None:
         self._workspace, self._secrets = workspace, secrets
         self._open: dict[str, Issuer] = {}
+        self._responders = ResponderKeys(workspace, secrets)
+        self._unusable: dict[str, KeyBackendError] = {}
         self._keys: dict[str, CertificateIssuerPrivateKeyTypes] = {}
 
     def of(self, workspace: Workspace) -> Issuers:
@@ -65,7 +71,7 @@ class Issuers:
                     help="`pkictl reconcile` signs it first",
                     code="issuance.issuer_not_issued",
                 )
-            self._open[name] = open_issuer(name, self._key(authority), chain)
+            self._open[name] = open_issuer(name, self._key_once(authority), chain)
         return self._open[name]
 
     def for_authority(self, request: CertificateRequest) -> tuple[Issuer, CertificateRequest]:
@@ -75,12 +81,36 @@ class Issuers:
         An existing key file is taken up: a run that died may have made it, and so may its owner.
         """
         name = request.object_id.name
-        key = self._own_key(self._authority(name))
-        self._check_not_shared(name, public_key_der(key))
+        key = self.own_key(name)
         completed = replace(request, public_key_der=public_key_der(key))
         if request.issuer == name:
             return open_issuer(name, key, []), completed
         return self.issuer(request.issuer), completed
+
+    def own_key(self, name: str) -> CertificateIssuerPrivateKeyTypes:
+        """
+        Make (or find) the key of an authority that has no certificate yet.
+
+        Raises:
+            KeyBackendError: git would take it, it is of another type or that of another authority,
+                or the authority is offline.
+        """
+        key = self._own_key(self._authority(name))
+        self._check_not_shared(f"authority {name}", public_key_der(key), but=name)
+        return key
+
+    def for_request(self, request: CertificateRequest) -> tuple[Issuer, CertificateRequest]:
+        """
+        Return who signs for an end entity, and the completed request.
+
+        The key of an OCSP responder is made where there is none yet.
+        """
+        if request.object_id.kind != RESPONDER:
+            return self.issuer(request.issuer), request
+        issuer = self.issuer(request.issuer)
+        key = public_key_der(self._responders.open_or_make(self._authority(issuer.name)))
+        self._check_not_shared(f"the OCSP responder of {issuer.name}", key)
+        return issuer, replace(request, public_key_der=key)
 
     def for_reservation(self, request: CertificateRequest) -> tuple[Issuer, CertificateRequest]:
         """
@@ -90,6 +120,9 @@ class Issuers:
         anew.
         """
         name = request.object_id.name
+        if request.object_id.kind == RESPONDER:
+            key = self._responders.open(self._authority(name))
+            return self.issuer(name), replace(request, public_key_der=public_key_der(key))
         if request.object_id.kind != AUTHORITY:
             return self.issuer(request.issuer), request
         key = self._key(self._authority(name))
@@ -97,6 +130,10 @@ class Issuers:
         if request.issuer == name:
             return open_issuer(name, key, []), completed
         return self.issuer(request.issuer), completed
+
+    def lost_responder_keys(self) -> frozenset[ObjectId]:
+        """Return the OCSP responders whose key is not the one in their certificate any more."""
+        return self._responders.lost()
 
     def check(self, changes: Iterable[Change]) -> None:
         """
@@ -109,10 +146,24 @@ class Issuers:
             if isinstance(change, FinishReservation):
                 self.for_reservation(change.request)
             elif isinstance(change, IssueCertificate):
+                if change.object_id.kind == RESPONDER:
+                    self._responders.check(self._authority(change.object_id.name))
+                    continue  # its authority may come with it, and is checked by itself
                 if change.object_id.kind == AUTHORITY:
                     self._check_own_key(self._authority(change.object_id.name))
                 if change.request.issuer != change.object_id.name:
                     self.issuer(change.request.issuer)
+
+    def _key_once(self, authority: Authority) -> CertificateIssuerPrivateKeyTypes:
+        """Open a key that many wait for; one that cannot be opened is not tried for each."""
+        name = authority.object_id.name
+        if name in self._unusable:
+            raise self._unusable[name]
+        try:
+            return self._key(authority)
+        except KeyBackendError as error:
+            self._unusable[name] = error
+            raise
 
     def _key(self, authority: Authority) -> CertificateIssuerPrivateKeyTypes:
         name, spec = authority.object_id.name, authority.manifest.spec
@@ -129,7 +180,7 @@ class Issuers:
 
     def _check_own_key(self, authority: Authority) -> None:
         """Check the place of a new authority's key, and the key when it is there already."""
-        check_outside_git(self._workspace, authority)
+        check_outside_git(self._workspace, authority, key_uri(authority))
         key, root = authority.manifest.spec.key, self._workspace.root
         if key is None:
             return
@@ -142,12 +193,13 @@ class Issuers:
     def _own_key(self, authority: Authority) -> CertificateIssuerPrivateKeyTypes:
         """Open the authority's key, or make it where there is none yet."""
         name, spec, root = authority.object_id.name, authority.manifest.spec, self._workspace.root
-        check_outside_git(self._workspace, authority)
+        check_outside_git(self._workspace, authority, key_uri(authority))
         if spec.key is not None and not key_exists(spec.key.uri, root=root):
             self._keys[name] = create_key(
                 spec.key.uri, spec.key_spec, root=root, name=name, secrets=self._secrets
             )
         key = self._key(authority)
+        self._check_not_lost(name, public_key_der(key))
         if not matches_key_spec(key.public_key(), spec.key_spec):
             raise KeyBackendError(
                 f"the key at {spec.key.uri if spec.key else ''} is not of the type that "
@@ -157,14 +209,25 @@ class Issuers:
             )
         return key
 
-    def _check_not_shared(self, name: str, key: bytes) -> None:
+    def _check_not_lost(self, name: str, key: bytes) -> None:
+        """Which key an authority has shows only here: a lost one is not certified."""
+        digest = hashlib.sha256(key).hexdigest()
+        lost = lost_keys(self._workspace.loaded.manifests, {})
+        if digest in lost or self._workspace.store.blocked_keys([digest]):
+            raise KeyBackendError(
+                f"the key of authority {name} is compromised: a Revocation says so",
+                help="name another key.uri; a key is made there when there is none",
+                code="key.compromised",
+            )
+
+    def _check_not_shared(self, owner: str, key: bytes, but: str = "") -> None:
         """Two authorities with one key: what limits the one does not limit the other."""
         for other, der in self._workspace.store.authorities().items():
             public_key = x509.load_der_x509_certificate(der).public_key()
-            if other != name and encode_public_key(public_key) == key:
+            if other != but and encode_public_key(public_key) == key:
                 raise KeyBackendError(
-                    f"the key of authority {name} is that of authority {other}",
-                    help="give each authority a key of its own: another key.uri",
+                    f"the key of {owner} is that of authority {other}",
+                    help="give each of them a key of its own: another key.uri",
                     code="key.shared",
                 )
 
@@ -194,24 +257,3 @@ class Issuers:
                 )
             chain.append(x509.load_der_x509_certificate(der))
         return chain
-
-
-def check_outside_git(workspace: Workspace, authority: Authority) -> None:
-    """
-    Raise `KeyBackendError` when git has the authority's key, or would take it.
-
-    A private key in a commit is public for ever: refuse before there is one.
-    """
-    path = key_path(authority)
-    if path is None:
-        return
-    repository = workspace.repository
-    if is_tracked(repository, path):
-        finding = committed_key(authority)
-        raise KeyBackendError(finding.message, help=finding.help, code=finding.code)
-    if not is_ignored(repository, path):
-        raise KeyBackendError(
-            f"git would commit the key of authority {authority.object_id.name} ({path})",
-            help=f"add `/{path.split('/')[0]}/` to .gitignore",
-            code="key.not_ignored",
-        )

@@ -33,3 +33,6 @@ class Settings:
     only: frozenset[ObjectId] = frozenset()
     allowed: Mapping[str, int] = field(default_factory=dict)
     """Limits lifted for this run: class -> number."""
+
+    retry: bool = False
+    """Try at once what failed before."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
+from pki_as_code.apply.failures import record_failures
 from pki_as_code.apply.outcome import Outcome, Settings
 from pki_as_code.apply.run import apply_plan, record_reconciled
 from pki_as_code.errors import ContentionError, UnsafePlanError
@@ -19,8 +20,10 @@ from pki_as_code.model import (
     FinishReservation,
     ObjectId,
     Plan,
+    RenameObject,
     Severity,
 )
+from pki_as_code.plan.ceremonies import is_signed_by_ceremony
 from pki_as_code.plan.guards import guard_plan
 from pki_as_code.workspace import Workspace
 
@@ -30,6 +33,23 @@ ATTEMPTS = 8
 _FIRST_PAUSE_SECONDS = 0.05
 
 
+@dataclass
+class Progress:
+    """What became of the changes of a run so far."""
+
+    done: list[Change] = field(default_factory=list)
+    failed: dict[ObjectId, Outcome] = field(default_factory=dict)
+
+    def follow(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+        """Pass on each outcome, and remember it."""
+        for outcome in outcomes:
+            if outcome.error is None:
+                self.done.append(outcome.change)
+            else:
+                self.failed[outcome.change.object_id] = outcome
+            yield outcome
+
+
 def reconcile(
     workspace: Workspace, settings: Settings, on_plan: Callable[[Plan], None]
 ) -> Iterator[Outcome]:
@@ -37,7 +57,8 @@ def reconcile(
     Bring the store to what the manifests ask for, and yield what was done.
 
     What an earlier run left open is finished first, and the plan then made on what is so. A plan
-    that another runner overtook is forgotten and made anew; what it had done stands.
+    that another runner overtook is forgotten and made anew; what it had done stands, and counts
+    for the guards. What fails is remembered, and left out of other runs for a while.
 
     Raises:
         ManifestError, UnsafePlanError: nothing was changed.
@@ -45,24 +66,21 @@ def reconcile(
         ContentionError: other runners were faster `ATTEMPTS` times.
     """
     check_run(workspace, settings)
-    failed: set[ObjectId] = set()
-    overtaken, did_something = 0, False
+    progress = Progress()
+    overtaken = 0
     while True:
-        plan = workspace.plan(settings.now, settings.only)
+        lost_keys = settings.issuers.lost_responder_keys()
+        plan = workspace.plan(settings.now, settings.only, lost_keys, retry=settings.retry)
         on_plan(plan)
-        guard_plan(plan, workspace.loaded.manifests, settings.allowed)
-        pending = tuple(change for change in plan.changes if change.object_id not in failed)
+        guard_plan(plan, workspace.loaded.manifests, settings.allowed, progress.done)
+        pending = tuple(c for c in plan.changes if c.object_id not in progress.failed)
         try:
-            for outcome in apply_plan(replace(plan, changes=pending), workspace, settings):
-                if outcome.error is not None:
-                    failed.add(outcome.change.object_id)
-                did_something |= outcome.error is None
-                yield outcome
-            if any(map(_leads_on, pending)):
+            todo = replace(plan, changes=pending)
+            yield from progress.follow(apply_plan(todo, workspace, settings))
+            if any(map(leads_on, pending)):
                 continue  # what those objects need beyond that is in the next plan
-            complete = not failed and not settings.only and not has_errors(plan)
-            if did_something and plan.commit and complete:
-                record_reconciled(workspace, settings, plan.commit)
+            record_failures(workspace, settings, progress.failed)
+            record_when_complete(workspace, settings, plan, progress)
         except ContentionError:
             overtaken += 1
             if overtaken == ATTEMPTS:
@@ -71,6 +89,20 @@ def reconcile(
             time.sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**overtaken))  # noqa: S311
             continue
         return
+
+
+def record_when_complete(
+    workspace: Workspace, settings: Settings, plan: Plan, progress: Progress
+) -> None:
+    """
+    Note that all that the plan's commit asks for is done, if it is, and if anything was.
+
+    Raises:
+        ContentionError, StoreError: as `apply_plan`.
+    """
+    open_ends = progress.failed or plan.waiting or settings.only or has_errors(plan)
+    if progress.done and plan.commit and not open_ends:
+        record_reconciled(workspace, settings, plan.commit)
 
 
 def has_errors(plan: Plan) -> bool:
@@ -121,8 +153,11 @@ def _check_store_is_known(workspace: Workspace) -> None:
     """An empty store beside keys that exist is a lost store, or a misspelt name of one."""
     if workspace.store.head().sequence >= 0:
         return
-    for object_id, authority in workspace.loaded.manifests.of(CertificateAuthority).items():
+    manifests = workspace.loaded.manifests
+    for object_id, authority in manifests.of(CertificateAuthority).items():
         key = authority.manifest.spec.key
+        if not authority.manifest.spec.certificate and is_signed_by_ceremony(authority, manifests):
+            continue  # its key is made for the ceremony, before there is anything to record
         if key is not None and key_exists(key.uri, root=workspace.root):
             raise UnsafePlanError(
                 f"the store {workspace.store.uri} is empty, and authority {object_id.name} has a "
@@ -133,8 +168,8 @@ def _check_store_is_known(workspace: Workspace) -> None:
             )
 
 
-def _leads_on(change: Change) -> bool:
+def leads_on(change: Change) -> bool:
     """Tell whether the same object may need something else once this change is recorded."""
-    return isinstance(change, FinishReservation | AbandonReservation) or (
+    return isinstance(change, FinishReservation | AbandonReservation | RenameObject) or (
         isinstance(change, AdoptCertificate) and change.has_csr
     )

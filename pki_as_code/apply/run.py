@@ -11,11 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar, assert_never
+from typing import TypeVar
 
 from pki_as_code.apply.adoption import adopted_entries
 from pki_as_code.apply.askers import Askers
+from pki_as_code.apply.crl_adoption import adopt_crls
 from pki_as_code.apply.crls import publish_crls
+from pki_as_code.apply.decisions import WITH_ASKER, make_decision
 from pki_as_code.apply.outcome import ItemError, Outcome, Settings
 from pki_as_code.issuance import (
     Issuer,
@@ -27,32 +29,23 @@ from pki_as_code.issuance import (
 )
 from pki_as_code.model import (
     AUTHORITY,
-    AbandonReservation,
     AdoptAuthority,
     AdoptCertificate,
+    AdoptCrl,
     Change,
     FinishReservation,
     IssueCertificate,
     IssuedCertificate,
     Plan,
     PublishCrl,
-    ReleaseHold,
-    RenameObject,
-    RetireObject,
-    RevokeCertificate,
 )
+from pki_as_code.stores.entries import Authority as AuthorityEntry
 from pki_as_code.stores.entries import (
-    Abandoned,
     Issued,
     Payload,
     Reconciled,
-    Released,
-    Renamed,
     Reserved,
-    Retired,
-    Revoked,
 )
-from pki_as_code.stores.entries import Authority as AuthorityEntry
 from pki_as_code.stores.interface import CrlKey
 from pki_as_code.workspace import Workspace
 
@@ -70,7 +63,8 @@ def apply_plan(plan: Plan, workspace: Workspace, settings: Settings) -> Iterator
     1. Record what needs no key: revocations, lifted holds, renames, retirements.
     2. CRLs, so that who is revoked is told first.
     3. Finish open reservations.
-    4. Authorities, in the order of the plan: the next may need the one before; then their CRLs.
+    4. Authorities, in the order of the plan: the next may need the one before; then their CRLs,
+       and those that people signed.
     5. Certificates made elsewhere, which are taken up.
     6. Certificates, in batches.
 
@@ -95,6 +89,8 @@ def apply_plan(plan: Plan, workspace: Workspace, settings: Settings) -> Iterator
     yield from run.issue_authorities(authorities)
     new = workspace.store.authorities().keys() - known.keys()
     yield from publish_crls([c for c in crls if c.issuer in new], workspace, settings, run.record)
+    given = [change for change in plan.changes if isinstance(change, AdoptCrl)]
+    yield from adopt_crls(given, run.askers, run.record)
     yield from run.adopt([c for c in plan.changes if isinstance(c, AdoptCertificate)])
     yield from run.issue_certificates(certificates)
 
@@ -122,8 +118,10 @@ class _Run:
     def record_decisions(self, changes: Sequence[Change]) -> Iterator[Outcome]:
         """Record them all in one batch."""
         decided: list[tuple[Change, Payload]] = []
+        paths = {change.path for change in changes if isinstance(change, WITH_ASKER)}
+        commits = self.askers.commits(sorted(paths))
         for change in changes:
-            payload = self._decision(change)
+            payload = make_decision(change, commits, self.commit, self.settings.now)
             if payload is not None:
                 decided.append((change, payload))
         if decided:
@@ -131,52 +129,6 @@ class _Run:
             self.record([payload for _, payload in decided], f"{what} {len(decided)}")
         for change, _ in decided:
             yield Outcome(change)
-
-    def _decision(self, change: Change) -> Payload | None:
-        match change:
-            case RevokeCertificate(certificate=record):
-                return Revoked(
-                    object_id=record.object_id,
-                    issuer=record.issuer,
-                    serial_number=record.serial_number,
-                    reason=change.revocation_reason,
-                    revocation_date=self.settings.now,
-                    invalidity_date=change.invalidity_date,
-                    commit=self.askers.commit_of(change.path),
-                    path=change.path,
-                    requested_by=change.object_id,
-                )
-            case ReleaseHold(certificate=record):
-                return Released(
-                    object_id=record.object_id,
-                    issuer=record.issuer,
-                    serial_number=record.serial_number,
-                    commit=self.askers.commit_of(change.path),
-                    path=change.path,
-                )
-            case RenameObject():
-                commit = self.askers.commit_of(change.path)
-                return Renamed(change.object_id, change.previous, commit, change.path)
-            case RetireObject():
-                return Retired(change.object_id, self.commit)
-            case AbandonReservation(reservation=reservation):
-                return Abandoned(
-                    object_id=reservation.object_id,
-                    issuer=reservation.issuer,
-                    serial_number=reservation.serial_number,
-                    reason=change.reasons[0].code,
-                    commit=self.commit,
-                )
-            case (
-                IssueCertificate()
-                | FinishReservation()
-                | AdoptAuthority()
-                | AdoptCertificate()
-                | PublishCrl()
-            ):
-                return None
-            case _:
-                assert_never(change)
 
     def adopt(self, changes: Sequence[AdoptCertificate]) -> Iterator[Outcome]:
         """Record certificates that were made elsewhere, in one batch."""
@@ -231,8 +183,8 @@ class _Run:
             prepared: list[Prepared] = []
             for change in batch:
                 try:
-                    issuer = self.issuers.issuer(change.request.issuer)
-                    item = self._prepare(change, issuer, commits)
+                    issuer, request = self.issuers.for_request(change.request)
+                    item = self._prepare(replace(change, request=request), issuer, commits)
                 except ItemError as error:
                     yield Outcome(change, error=error)
                 else:

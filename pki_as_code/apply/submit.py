@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pki_as_code.apply.issuers import Issuers
 from pki_as_code.apply.outcome import Outcome, Settings
-from pki_as_code.apply.reconcile import reconcile
+from pki_as_code.apply.reconcile import check_run, reconcile
 from pki_as_code.durable import write_file_atomically
 from pki_as_code.errors import IssuanceError, RepositoryError
 from pki_as_code.gitplumbing import GitRepository
@@ -29,7 +29,9 @@ from pki_as_code.model import ObjectId, Plan, Severity
 from pki_as_code.plan.guards import guard_plan
 from pki_as_code.workspace import Workspace
 
-NOT_DONE = frozenset({"certificate.revoked", "revocation.still_held"})
+NOT_DONE = frozenset(
+    {"certificate.revoked", "revocation.still_held", "authority.waits_for_ceremony"}
+)
 """Warnings of a plan that say why an object is left as it is."""
 
 
@@ -44,9 +46,14 @@ class Submission:
     message: str
 
 
-def preview(workspace: Workspace, submission: Submission, now: datetime) -> tuple[Workspace, Plan]:
+def preview(
+    workspace: Workspace, submission: Submission, now: datetime, *, proposal: bool = False
+) -> tuple[Workspace, Plan]:
     """
     Plan the submission as if it were committed on top of the workspace's revision.
+
+    A proposal is reconciled by somebody else, later: the limits of one run are for that run to
+    check, and the only way to do more than usual is to propose it.
 
     Raises:
         ManifestError, UnsafePlanError, IssuanceError: it cannot be carried out; nothing was
@@ -55,7 +62,8 @@ def preview(workspace: Workspace, submission: Submission, now: datetime) -> tupl
     overlay = OverlayTree(workspace.tree, submission.files)
     imagined = replace(workspace, tree=overlay, loaded=load_manifests(overlay))
     plan = imagined.plan(now, submission.objects)
-    guard_plan(plan, imagined.loaded.manifests, {})
+    if plan.refused or not proposal:
+        guard_plan(plan, imagined.loaded.manifests, {})
     # In a plan of everything a warning; here, the reason why what was asked for is not done.
     told = [f for f in plan.findings if f.severity is Severity.ERROR or f.code in NOT_DONE]
     if told:
@@ -102,12 +110,13 @@ def submit(
     """
     Commit the submission to the current branch and reconcile its objects, and nothing else.
 
-    1. Plan it as if it were committed; open the keys it needs.
+    1. Plan it as if it were committed; check that a run may go on from here; open the keys.
     2. Write and commit its own files.
     3. Reconcile its objects at the new commit.
     """
     imagined, plan = preview(workspace, submission, now)
     issuers = Issuers(imagined, secrets)
+    check_run(workspace, Settings(issuers, now))
     issuers.check(plan.changes)
     repository = workspace.repository
     commit = workspace.commit

@@ -16,13 +16,16 @@ from pki_as_code.authoring.manifests import (
     object_name,
 )
 from pki_as_code.errors import InvalidValueError
+from pki_as_code.manifests.attachments import resolve_beside
 from pki_as_code.manifests.authority import CertificateAuthority
+from pki_as_code.manifests.edit import set_spec_fields
 from pki_as_code.manifests.load import ManifestSet
 from pki_as_code.model import AUTHORITY, JsonValue, ObjectId
 from pki_as_code.pkix.key_types import KEY_TYPES_WITHOUT_HASH
 from pki_as_code.pkix.text import name_text
-from pki_as_code.plan.authorities import find_authority, key_takes_hash
+from pki_as_code.plan.authorities import Authority, find_authority, key_takes_hash
 
+_CRL_FILE = ("crl", "file")
 _WEB = ("http://", "https://")
 
 
@@ -184,6 +187,38 @@ def write_imported_authority(
         **signing.spec(),
     }
     return _written(object_id, spec, read)
+
+
+def write_certificate(
+    authority: Authority, certificate: x509.Certificate, read: Callable[[str], bytes]
+) -> Written:
+    """
+    Return the manifest of an authority with a certificate in it; comments and all else stay.
+
+    Raises:
+        ManifestError: the file is written in a way that cannot be changed here.
+    """
+    text = read(authority.path).decode()
+    pem = certificate.public_bytes(Encoding.PEM).decode()
+    edited = set_spec_fields(text, {"certificate": pem}, document=authority.document)
+    return Written(authority.object_id, {authority.path: edited.encode()})
+
+
+def write_crl(authority: Authority, pem: bytes, read: Callable[[str], bytes]) -> Written:
+    """
+    Return an authority's CRL as a file beside its manifest, and the manifest that names it.
+
+    Raises:
+        ManifestError: the file is written in a way that cannot be changed here.
+        InvalidValueError: there is something else where the CRL would go.
+    """
+    reference = authority.manifest.spec.crl.file
+    if reference is not None:
+        return Written(authority.object_id, {resolve_beside(authority.path, reference): pem})
+    path = check_free(f"{authority.path.rpartition('.')[0]}.crl", read)
+    changes = {".".join(_CRL_FILE): path.rpartition("/")[2]}
+    edited = set_spec_fields(read(authority.path).decode(), changes, document=authority.document)
+    return Written(authority.object_id, {authority.path: edited.encode(), path: pem})
 
 
 def _written(

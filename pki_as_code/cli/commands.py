@@ -18,10 +18,15 @@ DECLARATIVE = {
     "validate": Entry("validate", "Check manifests; needs neither store nor key."),
     "plan": Entry("plan", "Show what reconcile would do; needs no key."),
     "reconcile": Entry("reconcile", "Do what the manifests ask for."),
+    "publish": Entry(
+        "publish", "Lay out certificates, CRLs and OCSP responses for a static web server."
+    ),
+    "serve": Entry("serve", "Answer OCSP, give CRLs and authorities' certificates over HTTP."),
     "show": Entry("show", "Show one object: manifest, certificate, history."),
     "status": Entry("status", "Tell whether store and manifests agree, and what is due."),
     "explain": Entry("explain", "Explain a finding's code, or a field of a manifest."),
     "schema": Entry("schema", "Print the JSON Schema of manifests."),
+    "ceremony": Entry("ceremony", "Sign with the key of an offline authority, in three steps."),
     "store": Entry("store", "Check or rebuild the record of what was issued."),
     "completion": Entry(
         "completion", "Print a script that makes a shell complete commands and names."

@@ -71,6 +71,7 @@ def command(context: click.Context, /, name: str, subject: str, **given: Any) ->
     from pki_as_code.cli.session import writing
     from pki_as_code.cli.submission import How, carry_out
     from pki_as_code.cli.view_ca import write_authority
+    from pki_as_code.plan.responders import responder_id
 
     console: Console = context.obj
     output = CertificateOutput.of(given)
@@ -83,7 +84,8 @@ def command(context: click.Context, /, name: str, subject: str, **given: Any) ->
         )
         submission = Submission(
             written.files,
-            frozenset([written.object_id]),
+            # Who answers for it is made with it.
+            frozenset([written.object_id, responder_id(written.object_id.name)]),
             f"Add certification authority {written.object_id.name}",
         )
 

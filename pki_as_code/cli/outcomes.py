@@ -9,7 +9,7 @@ from pki_as_code.cli.console import Console
 from pki_as_code.cli.main import format_error
 from pki_as_code.errors import EXIT_FAILED, EXIT_PARTIAL
 from pki_as_code.escape import safe
-from pki_as_code.model import AUTHORITY, Action, AdoptCertificate, RevokeCertificate
+from pki_as_code.model import Action, AdoptCertificate, AdoptCrl, RevokeCertificate
 from pki_as_code.pkix.serial_numbers import format_serial_number
 
 
@@ -30,8 +30,7 @@ def show_outcomes(console: Console, outcomes: Iterable[Outcome]) -> tuple[list[O
 
 def _told(outcome: Outcome) -> str:
     change = outcome.change
-    thing = "authority" if change.object_id.kind == AUTHORITY else change.object_id.kind.lower()
-    name = f"{thing} {safe(change.object_id.path)}"
+    name = f"{change.object_id.thing} {safe(change.object_id.path)}"
     if outcome.issued is not None:
         serial = format_serial_number(outcome.issued.serial_number)
         word = _ISSUED.get(change.action, "issued")
@@ -44,6 +43,9 @@ def _told(outcome: Outcome) -> str:
         listed = f"{crl.entry_count} {'entry' if crl.entry_count == 1 else 'entries'}"
         until = f"until {crl.next_update:%Y-%m-%d}"
         return f"published CRL {crl.number} of {safe(change.object_id.path)}: {listed}, {until}"
+    if isinstance(change, AdoptCrl):
+        until = f"until {change.next_update:%Y-%m-%d}"
+        return f"published CRL {change.number} of {safe(change.issuer)}, as it was given: {until}"
     if isinstance(change, RevokeCertificate):
         serial = format_serial_number(change.certificate.serial_number)
         revoked = safe(change.certificate.object_id.path)

@@ -27,22 +27,27 @@ def command(
     detailed_exitcode: bool,
     output: str,
 ) -> int:
+    from dataclasses import replace
+
     from pki_as_code.cli.session import reading
     from pki_as_code.durable import write_file_atomically
     from pki_as_code.errors import EXIT_CHANGES_PENDING, EXIT_FAILED, EXIT_UNSAFE
     from pki_as_code.formats import PLAN_FORMATS, format_plan, format_plan_json
     from pki_as_code.model import Severity
+    from pki_as_code.plan.guards import guard_findings
 
     del full  # every plan looks at everything
     with reading(console, ref) as workspace:
         plan = workspace.plan(console.now())
+    exceeded = tuple(guard_findings(plan, workspace.loaded.manifests, {}))
+    plan = replace(plan, findings=plan.findings + exceeded)
     if output == "text":
         console.write(format_plan(plan, color=console.color))
     else:
         console.write(PLAN_FORMATS[output](plan))
     if out is not None:
         write_file_atomically(console.directory / out, format_plan_json(plan).encode())
-    if plan.refused:
+    if plan.refused or exceeded:
         return EXIT_UNSAFE
     if any(finding.severity is Severity.ERROR for finding in plan.findings):
         return EXIT_FAILED

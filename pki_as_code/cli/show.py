@@ -160,6 +160,8 @@ def _event(entry: Entry) -> Event:
         detail = f"was {previous.path}"
     elif address := getattr(payload, "address", ""):
         detail = f"{getattr(payload, 'event', '')} {address}".strip()
+    elif policy := getattr(payload, "deletion_policy", ""):
+        detail = f"deletionPolicy {policy}"
     elif message := getattr(payload, "message", ""):
         detail = message
     return Event(entry.sequence, entry.at, payload.type, serial, str(detail))

@@ -17,8 +17,10 @@ from pki_as_code.apply.submit import (
 from pki_as_code.cli.console import Console, EnvironmentSecrets
 from pki_as_code.cli.outcomes import raise_first
 from pki_as_code.formats import format_plan
+from pki_as_code.formats.findings import format_finding
 from pki_as_code.formats.plan import abbreviate
 from pki_as_code.model import Plan
+from pki_as_code.plan.ceremonies import NEEDED
 from pki_as_code.workspace import Workspace
 
 
@@ -54,7 +56,9 @@ def carry_out(
     now = console.now()
     secrets = EnvironmentSecrets(interactive=console.interactive, ask_new=ask_new_passphrase)
     if how.dry_run or how.no_commit or how.branch is not None:
-        imagined, plan = preview(workspace, submission, now)
+        imagined, plan = preview(workspace, submission, now, proposal=not how.dry_run)
+        if not how.dry_run:
+            _tell_of_ceremonies(console, plan)
         if how.dry_run:
             _show_files(console, submission)
             console.write(format_plan(plan, color=console.color))
@@ -72,10 +76,19 @@ def carry_out(
     def show(plan: Plan) -> None:
         if console.verbose:
             console.note(format_plan(plan, color=False).rstrip())
+        else:
+            _tell_of_ceremonies(console, plan)
 
     outcomes = list(submit(workspace, submission, secrets, now, show))
     raise_first(outcomes)
     return outcomes
+
+
+def _tell_of_ceremonies(console: Console, plan: Plan) -> None:
+    """What was asked for is written down, and people have to do the rest."""
+    for finding in plan.findings:
+        if finding.code == NEEDED:
+            console.note(format_finding(finding, color=False).rstrip())
 
 
 def _show_files(console: Console, submission: Submission) -> None:

@@ -21,12 +21,12 @@ from pki_as_code.formats.terminal import (
 )
 from pki_as_code.formats.values import format_date, format_seconds
 from pki_as_code.model import (
-    AUTHORITY,
-    CRL,
     AbandonReservation,
     Action,
     AdoptAuthority,
     AdoptCertificate,
+    AdoptCrl,
+    BlockKey,
     CertificateRequest,
     Change,
     FinishReservation,
@@ -40,8 +40,10 @@ from pki_as_code.model import (
     RenameObject,
     RetireObject,
     RevokeCertificate,
+    UpdateObject,
 )
 from pki_as_code.pkix.serial_numbers import format_serial_number
+from pki_as_code.plan.ceremonies import WAITING
 
 MARKS: dict[Action, str] = {
     Action.ISSUE: "+",
@@ -52,6 +54,8 @@ MARKS: dict[Action, str] = {
     Action.ADOPT: "+",
     Action.RENAME: "~",
     Action.RETIRE: "-",
+    Action.UPDATE: "~",
+    Action.BLOCK: "-",
     Action.PUBLISH: "+",
     Action.FINISH: "+",
     Action.ABANDON: "-",
@@ -62,7 +66,6 @@ _STYLES = {"+": (GREEN,), "~": (YELLOW,), "-": (RED,), REFUSED: (BOLD, RED)}
 ALWAYS_COUNTED = (Action.ISSUE, Action.REPLACE, Action.RENEW, Action.REVOKE)
 """Named in the summary even when there are none; other actions only when there are some."""
 
-_KINDS = {AUTHORITY: "authority", CRL: "crl"}
 _ABBREVIATED_COMMIT = 7
 _ACTION_WIDTH = 8
 _WIDEST_ALIGNED = 40
@@ -87,7 +90,14 @@ def format_plan(plan: Plan, *, color: bool = False) -> str:
     if not plan.changes and not plan.refused:
         at = safe(abbreviate(plan.commit)) if plan.commit else "in the working tree"
         at = f"at {at}" if plan.commit else at
-        blocks.append(f"No changes. The issued store matches the manifests {at}.\n")
+        told = f"No changes. The issued store matches the manifests {at}.\n"
+        if plan.waiting:
+            told = f"Nothing to do now {at}; {len(plan.waiting):,} to be tried again later.\n"
+        elif any(finding.code in WAITING for finding in plan.findings):
+            told = (
+                f"No changes. Some things wait for people; all else matches the manifests {at}.\n"
+            )
+        blocks.append(told)
         return "\n".join(blocks)
     rows = [_change_row(change) for change in plan.changes]
     rows += [_refusal_row(refusal) for refusal in plan.refused]
@@ -145,8 +155,7 @@ def _column_width(texts: Iterator[str]) -> int:
 
 
 def _thing(object_id: ObjectId) -> str:
-    kind = _KINDS.get(object_id.kind, object_id.kind.lower())
-    return f"{safe(kind)} {safe(object_id.path)}"
+    return f"{safe(object_id.thing)} {safe(object_id.path)}"
 
 
 def _refusal_row(refusal: Refusal) -> _Row:
@@ -161,42 +170,49 @@ def _refusal_row(refusal: Refusal) -> _Row:
 
 
 def _change_row(change: Change) -> _Row:
-    mark, action = MARKS[change.action], str(change.action)
+    object_id, issuer = change.object_id, ""
     match change:
         case IssueCertificate(request=request):
-            thing = _thing(change.object_id)
-            return _Row(mark, action, thing, safe(request.issuer), _issue_details(change))
+            issuer, details = request.issuer, _issue_details(change)
         case FinishReservation(reservation=reservation, request=request):
             serial = format_serial_number(reservation.serial_number)
             asked = f"{_lifetime(request)}  {_names(request)}"
-            details = f"{serial}  {asked}  {_reasons(change.reasons)}"
-            return _Row(mark, action, _thing(change.object_id), safe(reservation.issuer), details)
+            issuer, details = reservation.issuer, f"{serial}  {asked}  {_reasons(change.reasons)}"
         case AbandonReservation(reservation=reservation):
             serial = format_serial_number(reservation.serial_number)
-            details = f"{serial}  {_reasons(change.reasons)}"
-            return _Row(mark, action, _thing(change.object_id), safe(reservation.issuer), details)
+            issuer, details = reservation.issuer, f"{serial}  {_reasons(change.reasons)}"
         case AdoptAuthority(issuer=issuer) | AdoptCertificate(issuer=issuer):
-            return _Row(mark, action, _thing(change.object_id), safe(issuer), _adopted(change))
-        case RevokeCertificate(certificate=certificate):
-            serial = format_serial_number(certificate.serial_number)
-            details = f"{serial}  {safe(change.revocation_reason)}"
-        case ReleaseHold(certificate=certificate):
-            serial = format_serial_number(certificate.serial_number)
-            details = f"{serial}  {_reasons(change.reasons)}"
+            details = _adopted(change)
         case RenameObject(certificate=certificate):
-            thing = _thing(change.object_id)
+            issuer = certificate.issuer
             details = f"was {safe(change.previous.path)}  {_reasons(change.reasons)}"
-            return _Row(mark, action, thing, safe(certificate.issuer), details)
-        case RetireObject(certificate=certificate):
-            details = _reasons(change.reasons)
-        case PublishCrl(issuer=issuer):
-            return _Row(mark, action, _thing(change.object_id), safe(issuer), _crl_details(change))
+        case BlockKey(spki_sha256=digest):
+            details = f"key {safe(digest)}  {_reasons(change.reasons)}"
+        case PublishCrl(issuer=issuer) | AdoptCrl(issuer=issuer):
+            details = _crl_details(change)
+        case RevokeCertificate() | ReleaseHold() | RetireObject() | UpdateObject():
+            object_id, issuer = change.certificate.object_id, change.certificate.issuer
+            details = _details_of_known(change)
         case _:
             assert_never(change)
-    return _Row(mark, action, _thing(certificate.object_id), safe(certificate.issuer), details)
+    mark, action = MARKS[change.action], str(change.action)
+    return _Row(mark, action, _thing(object_id), safe(issuer), details)
 
 
-def _crl_details(change: PublishCrl) -> str:
+def _details_of_known(
+    change: RevokeCertificate | ReleaseHold | RetireObject | UpdateObject,
+) -> str:
+    serial = format_serial_number(change.certificate.serial_number)
+    if isinstance(change, RevokeCertificate):
+        return f"{serial}  {safe(change.revocation_reason)}"
+    reasons = _reasons(change.reasons)
+    return f"{serial}  {reasons}" if isinstance(change, ReleaseHold) else reasons
+
+
+def _crl_details(change: PublishCrl | AdoptCrl) -> str:
+    if isinstance(change, AdoptCrl):
+        ends = f"until {format_date(change.next_update)}"
+        return f"{ends}  {_reasons(change.reasons)}   {safe(change.crl_path)}"
     return f"{format_seconds(change.validity_seconds)}  {_reasons(change.reasons)}"
 
 

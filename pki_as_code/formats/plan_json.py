@@ -15,6 +15,8 @@ from pki_as_code.model import (
     AbandonReservation,
     AdoptAuthority,
     AdoptCertificate,
+    AdoptCrl,
+    BlockKey,
     CertificateRecord,
     CertificateRequest,
     Change,
@@ -30,9 +32,13 @@ from pki_as_code.model import (
     Reservation,
     RetireObject,
     RevokeCertificate,
+    UpdateObject,
     format_time,
 )
 from pki_as_code.pkix.serial_numbers import format_serial_number
+
+SCHEMA_VERSION = 1
+"""Of this form; a reader refuses a newer one."""
 
 
 def format_plan_json(plan: Plan) -> str:
@@ -47,7 +53,7 @@ def plan_json(plan: Plan) -> dict[str, JsonValue]:
     `notAfter` of a certificate yet to be signed is what it would be if signed at `plannedAt`.
     """
     return {
-        "schemaVersion": 1,
+        "schemaVersion": SCHEMA_VERSION,
         "commit": plan.commit,
         "base": plan.base,
         "plannedAt": format_time(plan.planned_at),
@@ -90,9 +96,11 @@ def _effect_json(change: Change, planned_at: datetime) -> dict[str, JsonValue]:
         case IssueCertificate(request=request, replaces=replaces):
             before = None if replaces is None else _record_json(replaces)
             after = _request_json(request, planned_at)
+            after["deletionPolicy"] = change.deletion_policy
             effect = {"issuer": request.issuer, "before": before, "after": after}
         case FinishReservation(reservation=reservation, request=request):
             after = _request_json(request, planned_at) | _reservation_json(reservation)
+            after["deletionPolicy"] = reservation.deletion_policy
             effect = {"issuer": reservation.issuer, "before": None, "after": after}
         case AbandonReservation(reservation=reservation):
             before = _reservation_json(reservation)
@@ -102,6 +110,38 @@ def _effect_json(change: Change, planned_at: datetime) -> dict[str, JsonValue]:
             effect = {"issuer": issuer, "before": None, "after": after}
         case AdoptCertificate(issuer=issuer):
             effect = {"issuer": issuer, "before": None, "after": _adopted_json(change)}
+        case PublishCrl(issuer=issuer, previous=previous):
+            ends = planned_at + timedelta(seconds=change.validity_seconds)
+            after = {"scope": change.scope, "nextUpdate": format_time(ends)}
+            effect = {"issuer": issuer, "before": previous and crl_json(previous), "after": after}
+        case AdoptCrl(issuer=issuer):
+            effect = _effect_of_given_crl(change)
+        case _:
+            effect = _effect_on_known(change)
+    return effect
+
+
+def _effect_of_given_crl(change: AdoptCrl) -> dict[str, JsonValue]:
+    return {
+        "issuer": change.issuer,
+        "before": change.previous and crl_json(change.previous),
+        "after": {
+            "scope": change.scope,
+            "number": change.number,
+            "thisUpdate": format_time(change.this_update),
+            "nextUpdate": format_time(change.next_update),
+            "entryCount": change.entry_count,
+            "sha256": hashlib.sha256(change.crl_der).hexdigest(),
+        },
+    }
+
+
+def _effect_on_known(
+    change: RevokeCertificate | ReleaseHold | RenameObject | RetireObject | UpdateObject | BlockKey,
+) -> dict[str, JsonValue]:
+    """Return the effect of what signs nothing."""
+    effect: dict[str, JsonValue]
+    match change:
         case RevokeCertificate(certificate=certificate):
             effect = _of_record(certificate, keeps=False)
             effect["revocation"] = {
@@ -114,10 +154,12 @@ def _effect_json(change: Change, planned_at: datetime) -> dict[str, JsonValue]:
             effect = {**_of_record(certificate, keeps=True), "previous": previous.to_json()}
         case RetireObject(certificate=certificate):
             effect = _of_record(certificate, keeps=False)
-        case PublishCrl(issuer=issuer, previous=previous):
-            ends = planned_at + timedelta(seconds=change.validity_seconds)
-            after = {"scope": change.scope, "nextUpdate": format_time(ends)}
-            effect = {"issuer": issuer, "before": previous and crl_json(previous), "after": after}
+        case UpdateObject(certificate=certificate):
+            effect = _of_record(certificate, keeps=True)
+            effect["after"] = {**effect["before"], "deletionPolicy": change.deletion_policy}
+        case BlockKey(spki_sha256=digest):
+            after = {"publicKeySha256": digest, "reason": "keyCompromise"}
+            effect = {"issuer": None, "before": None, "after": after}
         case _:
             assert_never(change)
     return effect
@@ -131,6 +173,7 @@ def _adopted_json(change: AdoptCertificate) -> dict[str, JsonValue]:
         "notAfter": format_time(change.not_after),
         "issuer": change.issuer,
         "fingerprintSha256": hashlib.sha256(change.certificate_der).hexdigest(),
+        "deletionPolicy": change.deletion_policy,
     }
 
 
@@ -150,6 +193,9 @@ def _request_json(request: CertificateRequest, planned_at: datetime) -> dict[str
         "issuer": request.issuer,
         "publicKeySha256": request.public_key_sha256 if request.public_key_der else None,
         "extensions": request.to_json()["extensions"],
+        "validitySeconds": request.validity_seconds,
+        "backdateSeconds": request.backdate_seconds,
+        "hashAlgorithm": request.hash_algorithm,
     }
 
 
@@ -163,6 +209,10 @@ def _record_json(record: CertificateRecord) -> dict[str, JsonValue]:
         "issuer": record.issuer,
         "publicKeySha256": record.public_key_sha256,
         "extensions": record.request.get("extensions", {}),
+        "validitySeconds": record.request.get("validitySeconds"),
+        "backdateSeconds": record.request.get("backdateSeconds"),
+        "hashAlgorithm": record.request.get("hashAlgorithm"),
+        "deletionPolicy": record.deletion_policy or None,
         "revocation": revocation_json(record),
     }
 

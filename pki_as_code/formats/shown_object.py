@@ -11,7 +11,6 @@ from pki_as_code.formats.certificates import certificate_json
 from pki_as_code.formats.terminal import BOLD, paint
 from pki_as_code.formats.values import format_date, source_json
 from pki_as_code.model import (
-    AUTHORITY,
     CertificateRecord,
     JsonValue,
     ObjectId,
@@ -62,8 +61,7 @@ def format_object(shown: ShownObject, *, color: bool = False) -> str:
 
 
 def _lines(shown: ShownObject, *, color: bool) -> Iterator[str]:
-    thing = "authority" if shown.object_id.kind == AUTHORITY else shown.object_id.kind.lower()
-    yield paint(f"{thing} {safe(shown.object_id.path)}", BOLD, color=color)
+    yield paint(f"{shown.object_id.thing} {safe(shown.object_id.path)}", BOLD, color=color)
     for label, text in _fields(shown):
         yield f"  {label:<14} {text}"
     if shown.history:

@@ -32,8 +32,8 @@ def _lines(status: StatusReport, *, color: bool) -> Iterator[str]:
             yield f"  {safe(reservation.object_id.path)} {serial}"
     for failure in status.failures:
         yield (
-            f"failed {failure.attempts} times: {safe(failure.object_id.path)}: "
-            f"{safe(failure.message)}, tried again after {format_time(failure.retry_at)}"
+            f"failed {count_of(failure.attempts, 'time')}: {safe(str(failure.object_id))}, "
+            f"tried again after {format_time(failure.retry_at)}: {safe(failure.message)}"
         )
     for crl in status.crls:
         yield _crl_line(crl, status)
@@ -63,6 +63,7 @@ def status_json(status: StatusReport) -> dict[str, JsonValue]:
         "entries": status.entries,
         "pending": len(plan.changes),
         "refused": len(plan.refused),
+        "waiting": len(plan.waiting),
         "reservations": [
             {
                 **reservation.object_id.to_json(),
@@ -76,6 +77,7 @@ def status_json(status: StatusReport) -> dict[str, JsonValue]:
                 **failure.object_id.to_json(),
                 "message": failure.message,
                 "attempts": failure.attempts,
+                "failedAt": format_time(failure.failed_at),
                 "retryAt": format_time(failure.retry_at),
             }
             for failure in status.failures

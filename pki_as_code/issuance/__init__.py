@@ -14,18 +14,25 @@ from pki_as_code.issuance.certificates import (
 )
 from pki_as_code.issuance.crls import PreparedCrl, prepare_crl, sign_crl
 from pki_as_code.issuance.issuer import Issuer, encode_public_key, open_issuer, public_key_der
+from pki_as_code.issuance.ocsp import Responder, SignedResponse, open_responder, sign_response
+from pki_as_code.issuance.requests import make_csr
 
 __all__ = [
     "Issuer",
     "Origin",
     "PreparedCertificate",
     "PreparedCrl",
+    "Responder",
+    "SignedResponse",
     "encode_public_key",
+    "make_csr",
     "open_issuer",
+    "open_responder",
     "prepare_certificate",
     "prepare_crl",
     "prepare_reserved",
     "public_key_der",
     "sign_certificate",
     "sign_crl",
+    "sign_response",
 ]

@@ -20,6 +20,11 @@ def passphrase_variable(name: str) -> str:
     return f"PKI_PASSPHRASE_{_NOT_IN_VARIABLES.sub('_', name.upper())}"
 
 
+def responder_secret(authority: str) -> str:
+    """Return what passphrases of the key of an authority's OCSP responder go by."""
+    return f"{authority}-ocsp"
+
+
 class Secrets(Protocol):
     """
     Where passphrases come from: the environment, or a prompt.

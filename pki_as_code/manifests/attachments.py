@@ -1,4 +1,4 @@
-"""Files that manifests name: the CSR beside a Certificate, the certificate that it adopts."""
+"""Files that manifests name: the CSR beside a Certificate, what it adopts, an authority's CRL."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from pki_as_code.model import Finding
 
 MAX_ATTACHMENT: Final = 128 * 1024
 """A CSR with 500 names and an ML-DSA-87 key has about 30 KiB."""
+
+MAX_CRL: Final = 1 << 20
+"""Some ten thousand entries: offline authorities revoke authorities."""
 
 
 def resolve_beside(manifest_path: str, reference: str) -> str:
@@ -93,13 +96,25 @@ def read_attachments(tree: Tree, document: Document) -> Attachments:
     )
 
 
+def read_crl_attachment(tree: Tree, document: Document) -> Attachment:
+    """Return the CRL that the CertificateAuthority in `document` names, or why it has none."""
+    spec = document.data.get("spec") if isinstance(document.data, dict) else None
+    crl = spec.get("crl") if isinstance(spec, dict) else None
+    if not isinstance(crl, dict) or not isinstance(crl.get("file"), str):
+        return Attachment()
+    found = read_attachment(tree, document.text.path, crl["file"], "crl", longest=MAX_CRL)
+    return _located(found, document, "spec", "crl", "file")
+
+
 def _located(attachment: Attachment, document: Document, *field: str) -> Attachment:
     if attachment.finding is None:
         return attachment
     return replace(attachment, finding=attachment.finding.at(document.source(*field)))
 
 
-def read_attachment(tree: Tree, manifest_path: str, reference: str, prefix: str) -> Attachment:
+def read_attachment(
+    tree: Tree, manifest_path: str, reference: str, prefix: str, *, longest: int = MAX_ATTACHMENT
+) -> Attachment:
     """
     Return a file named relative to a manifest; its finding has no place yet.
 
@@ -119,12 +134,12 @@ def read_attachment(tree: Tree, manifest_path: str, reference: str, prefix: str)
         )
     except PkiAsCodeError as error:
         return _refused(path, error.code, error.message, error.help)
-    if len(data) > MAX_ATTACHMENT:
+    if len(data) > longest:
         return _refused(
             path,
             f"{prefix}.too_large",
-            f"{quoted(path)} has {len(data)} bytes, {MAX_ATTACHMENT} are the most",
-            "name the file that holds the request or certificate, and nothing else",
+            f"{quoted(path)} has {len(data)} bytes, {longest} are the most",
+            "name the file that holds what is named here, and nothing else",
         )
     if holds_private_key(data):
         return _refused(

@@ -21,7 +21,7 @@ from pki_as_code.manifests.pkix_values import (
     KeyType,
     Subject,
 )
-from pki_as_code.manifests.scalars import NOT_EMPTY, Integer, Name
+from pki_as_code.manifests.scalars import NOT_EMPTY, Integer, Name, Text
 from pki_as_code.pkix.algorithms import KeySpec, key_spec
 from pki_as_code.pkix.extensions import ExtensionSet
 
@@ -34,11 +34,8 @@ Urls = Annotated[tuple[UrlTemplate, ...], Field(max_length=16)]
 Subtrees = Annotated[tuple[ConstraintName, ...], Field(max_length=256)]
 
 
-class AuthorityKey(Spec):
-    """The private key of an authority: where it is, and what is made when it is not there yet."""
-
-    uri: KeyUri
-    """Where the key is, such as `file:keys/issuing.pem`. The scheme names the backend."""
+class KeyKind(Spec):
+    """What kind of key is made when it is not there yet."""
 
     type: KeyType = "EC"
     """Type of the key."""
@@ -60,6 +57,20 @@ class AuthorityKey(Spec):
     def _size_and_curve_fit_the_type(self) -> Self:
         self.key_spec  # noqa: B018 (raises)
         return self
+
+
+class AuthorityKey(KeyKind):
+    """The private key of an authority: where it is, and what is made when it is not there yet."""
+
+    uri: KeyUri
+    """Where the key is, such as `file:keys/issuing.pem`. The scheme names the backend."""
+
+
+class ResponderKey(KeyKind):
+    """The private key of an OCSP responder, which is another one than the authority's."""
+
+    uri: Maybe[KeyUri] = None
+    """Where the key is. Left out: beside a `file:` key of the authority, as `NAME.ocsp.pem`."""
 
 
 class AuthorityNameConstraints(Spec):
@@ -115,6 +126,10 @@ class Crl(Spec):
     urls: Maybe[Urls] = None
     """Where the CRL is found. When left out, below `baseUrl` of the project; `[]` for nowhere."""
 
+    file: Maybe[Text] = None
+    """The CRL of an offline authority, which people signed: the path of a file in PEM or DER,
+    relative to the manifest."""
+
     @model_validator(mode="after")
     def _is_refreshed_in_time(self) -> Self:
         if self.refresh_before >= self.validity:
@@ -127,12 +142,25 @@ class Crl(Spec):
         return self
 
 
+class OcspResponder(Spec):
+    """The certificate that signs OCSP responses in the authority's place (RFC 6960 2.6)."""
+
+    validity: Duration = timedelta(days=14)
+    """How long it is valid; it is renewed when a third of that is left."""
+
+    key: ResponderKey = ResponderKey()
+    """Its private key."""
+
+
 class Ocsp(Spec):
     validity: Duration = timedelta(days=2)
     """Time from thisUpdate to nextUpdate of a response."""
 
     urls: Maybe[Urls] = None
     """Where the responder is. When left out, below `baseUrl` of the project; `[]` for nowhere."""
+
+    responder: OcspResponder = OcspResponder()
+    """Who signs the responses."""
 
 
 class Signs(Spec):
@@ -219,6 +247,13 @@ class CertificateAuthoritySpec(Spec):
             )
         if self.certificate is not None:
             _check_same_key(self.key, _key_spec_of(self.certificate))
+        if self.crl.file is not None and self.mode == "online":
+            raise FieldError(
+                "the authority is online and signs its CRL itself",
+                field="crl",
+                code="authority.crl_file_online",
+                help="take crl.file out; it is for `mode: offline`",
+            )
         if len(set(self.usages)) != len(self.usages):
             raise FieldError(
                 "a usage is listed twice",

@@ -79,7 +79,7 @@ class CertificateSpec(Spec):
 
     deletion_policy: Maybe[DeletionPolicy] = None
     """What removing this manifest does while the certificate is valid: `Refuse`, `Retain` or
-    `Revoke`. What counts is the value at the last issuance."""
+    `Revoke`. What counts is the value that the store knows: reconcile an edit before removing."""
 
     reissue: Annotated[Integer, Field(ge=0, le=1_000_000)] = 0
     """Raise it to have the certificate signed again."""

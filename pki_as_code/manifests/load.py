@@ -16,7 +16,13 @@ from typing import Any
 
 from pki_as_code.errors import PkiAsCodeError
 from pki_as_code.escape import has_hidden_characters, quoted, safe
-from pki_as_code.manifests.attachments import Attachments, read_attachments
+from pki_as_code.manifests.attachments import (
+    Attachment,
+    Attachments,
+    read_attachments,
+    read_crl_attachment,
+)
+from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.base import Manifest
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.documents import ParsedDocument, parse_document
@@ -54,7 +60,8 @@ def load_manifests(
     Load every manifest of `tree`, or only those in `paths`.
 
     `second_gate` has the JSON Schema judge as well what the models take, which takes longer.
-    Files that manifests name (`csrFile`, `adopt.certificateFile`) are read along with them.
+    Files that manifests name (`csrFile`, `adopt.certificateFile`, `crl.file`) are read along with
+    them.
 
     Raises `PkiAsCodeError` only when the tree itself cannot be listed.
     """
@@ -146,13 +153,22 @@ class _Loading:
         if parsed.kind is Certificate:
             attachments = read_attachments(self.tree, document)
             self.findings += attachments.findings
+        crl = Attachment()
+        if parsed.kind is CertificateAuthority:
+            crl = read_crl_attachment(self.tree, document)
+            self.findings += [crl.finding] if crl.finding else []
         if parsed.manifest is None or misplaced:
             self._note_unreadable(parsed, place, document.text.path)
             return
-        self._keep(parsed.manifest, document, place, attachments)
+        self._keep(parsed.manifest, document, place, attachments, crl)
 
     def _keep(
-        self, manifest: Manifest, document: Document, place: Place, attachments: Attachments
+        self,
+        manifest: Manifest,
+        document: Document,
+        place: Place,
+        attachments: Attachments,
+        crl: Attachment,
     ) -> None:
         kind = type(manifest)
         namespace = place.namespace if kind.namespaced else ""
@@ -166,6 +182,8 @@ class _Loading:
                 adopted_certificate=attachments.adopted.data,
                 adopted_path=attachments.adopted.path,
             )
+        if isinstance(manifest, CertificateAuthority):
+            loaded = replace(loaded, crl=crl.data, crl_path=crl.path)
         if isinstance(manifest, Namespace) and manifest.metadata.name != place.namespace:
             self.findings.append(
                 Finding(

@@ -44,6 +44,11 @@ class Loaded(Generic[M_co]):
 
     adopted_path: str = ""
 
+    crl: bytes | None = field(default=None, repr=False)
+    """Content of `crl.file` of a CertificateAuthority, unparsed."""
+
+    crl_path: str = ""
+
     @property
     def path(self) -> str:
         """The file of the manifest, from the root."""

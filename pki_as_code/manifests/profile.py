@@ -51,7 +51,8 @@ class ProfileKeys(Spec):
     key that is not weak."""
 
     max_age: Maybe[Duration] = None
-    """How long one key may be used, over all renewals; then a new CSR is wanted."""
+    """How long one key may be used, over all renewals, from the first certificate with it; then a
+    new CSR is wanted."""
 
 
 class Renewal(Spec):
@@ -100,8 +101,9 @@ class ProfileSpec(Spec):
     """When certificates are signed again."""
 
     on_change: Literal["NextRenewal", "Reissue"] = "NextRenewal"
-    """`NextRenewal`: a change of the profile reaches certificates when they are renewed. `Reissue`
-    signs all of them again, under the guards of the project."""
+    """`NextRenewal`: a change of the profile, or of the authority or the defaults that certificates
+    are made with, reaches them when they are renewed. `Reissue` signs all of them again, under the
+    guards of the project."""
 
 
 class Profile(Manifest):

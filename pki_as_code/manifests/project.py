@@ -41,10 +41,22 @@ class Guards(Spec):
     """The most certificates one run revokes."""
 
     max_revocations_percent: Annotated[Integer, Field(ge=0, le=100)] = 20
-    """The most certificates one run revokes, in percent of those that are valid."""
+    """The most certificates one run revokes, in percent of those that are looked after. Shares are
+    not looked at while there are fewer than 10 certificates."""
+
+    max_replacements: Annotated[Integer, Field(ge=0, le=10_000_000)] = 1_000
+    """The most certificates one run replaces because they were edited."""
+
+    max_replacements_percent: Annotated[Integer, Field(ge=0, le=100)] = 50
+    """The most certificates one run replaces, in percent of those that are looked after."""
 
     max_issues: Annotated[Integer, Field(ge=0, le=10_000_000)] = 5_000
-    """The most certificates one run signs."""
+    """The most certificates one run issues anew; also the most that it renews, and that it adopts.
+    """
+
+    max_issues_percent: Maybe[Annotated[Integer, Field(ge=0, le=10_000)]] = None
+    """The most certificates one run issues anew, in percent of those that are looked after. Without
+    it the share does not matter."""
 
 
 class Smtp(Spec):

@@ -42,7 +42,8 @@ class RevocationSpec(Spec):
     """Authority that issued the certificate with this `serial`."""
 
     spki_sha256: Maybe[Sha256] = None
-    """SHA-256 of a SubjectPublicKeyInfo, in hexadecimal: every certificate with that key."""
+    """SHA-256 of a SubjectPublicKeyInfo, in hexadecimal: every certificate with that key. With
+    reason `keyCompromise`, in `revocations/`, also a key that was never certified."""
 
     reason: RevocationReason = "unspecified"
     """Why (RFC 5280 section 5.3.1). `keyCompromise` also keeps the key from ever being signed

@@ -74,13 +74,15 @@ def format_certificate_text(
     watchers: Sequence[str] = (),
     pem: bool = True,
     extensions: bool = True,
+    digests: bool = True,
     width: int | None = None,
 ) -> str:
     """
     Return the text of `view_cert`, ending in a newline.
 
-    `status` and `watchers` come from the store. `pem` and `extensions` tell whether these parts are
-    shown. `width` is the number of columns digests are wrapped at; None does not wrap.
+    `status` and `watchers` come from the store. `pem`, `extensions` and `digests` tell whether
+    these parts are shown. `width` is the number of columns digests are wrapped at; None does not
+    wrap.
     """
     lines = [
         *_name_lines("Subject", certificate, is_subject=True),
@@ -95,7 +97,8 @@ def format_certificate_text(
     ]
     if extensions:
         lines += ["", "Certificate extensions:", *_extension_lines(certificate)]
-    lines += ["", "Digest:", *_digest_lines(certificate, width)]
+    if digests:
+        lines += ["", "Digest:", *_digest_lines(certificate, width)]
     if pem:
         lines += ["", certificate.public_bytes(Encoding.PEM).decode("ascii").rstrip()]
     return "\n".join(lines) + "\n"

@@ -7,19 +7,22 @@ from collections.abc import Mapping
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pki_as_code.manifests.load import ManifestSet
 from pki_as_code.model import AdoptAuthority, Finding, Reason, Refusal
 from pki_as_code.pkix.constraints import path_length_findings
 from pki_as_code.pkix.extensions.parse import UNREADABLE
 from pki_as_code.plan.authorities import Authority
+from pki_as_code.plan.given_certificates import certificate_differences, certificate_differs
 
 
 def adopt_authority(
-    authority: Authority, known: Mapping[str, bytes]
+    authority: Authority, manifests: ManifestSet, known: Mapping[str, bytes]
 ) -> AdoptAuthority | Refusal | Finding | None:
     """
     Return what to do about an authority that has `spec.certificate`.
 
-    A parent that is known must have signed it; a second certificate for one name is refused.
+    A parent that is known must have signed it, and it must be what the manifest asks for; a second
+    certificate for one name is refused.
     """
     spec = authority.manifest.spec
     source = authority.source("spec", "certificate")
@@ -40,6 +43,9 @@ def adopt_authority(
         problem = "keyUsage of the certificate does not have keyCertSign"
     if problem:
         return Finding("authority.certificate_unfit", f"{name}: {problem}", source)
+    differences = certificate_differences(certificate, authority, manifests)
+    if differences:
+        return certificate_differs(differences, source)
     return AdoptAuthority(
         authority.object_id,
         der,

@@ -144,24 +144,29 @@ def _own_names(authority: Authority) -> tuple[str, ...]:
 # --- Keys ----------------------------------------------------------------------------------------
 
 
-def key_path(authority: Authority) -> str | None:
-    """Return where a `file:` key lies, relative to the repository; None for one elsewhere."""
+def key_uri(authority: Authority) -> str | None:
+    """Return where the authority's own key is, None when its manifest does not say it."""
     key = authority.manifest.spec.key
-    if key is None:
+    return key.uri if key else None
+
+
+def key_path(uri: str | None) -> str | None:
+    """Return where a `file:` key lies, relative to the repository; None for one elsewhere."""
+    if uri is None:
         return None
-    scheme, _, path = key.uri.partition(":")
+    scheme, _, path = uri.partition(":")
     inside = not path.startswith("/") and ".." not in path.split("/")
     return path if scheme == "file" and inside else None
 
 
-def committed_key(authority: Authority) -> Finding:
+def committed_key(authority: Authority, path: str) -> Finding:
     """Say that a private key is in git, where everybody who can read the repository has it."""
-    path = key_path(authority)
+    anew = "a new authority" if path == key_path(key_uri(authority)) else "another"
     return Finding(
         "key.committed",
-        f"the key of authority {authority.object_id.name} ({path}) is committed to git",
+        f"a key of authority {authority.object_id.name} ({path}) is committed to git",
         authority.source("spec", "key", "uri"),
-        help=f"treat it as lost and make a new authority; `git rm --cached {path}`",
+        help=f"treat it as lost and make {anew}; `git rm --cached {path}`",
     )
 
 

@@ -90,7 +90,7 @@ def plan_crls(
     desired: Desired, observation: Observation, frame: PlanFrame, items: Sequence[Item]
 ) -> Iterator[Item]:
     """Yield the CRLs that are due once `items`, the rest of the plan, is carried out."""
-    changed = set(_changed_by(items))
+    changed = set(changed_by(items))
     arriving = {
         item.object_id.name
         for item in items
@@ -107,7 +107,7 @@ def plan_crls(
         der = observation.authorities.get(name)
         if der is None and name not in arriving:
             continue
-        problem = _why_not(authority, der, frame.now) if der else None
+        problem = why_no_crl(authority, der, frame.now) if der else None
         if problem is not None:
             yield problem if problem.message else None
             continue
@@ -115,7 +115,7 @@ def plan_crls(
             yield _plan_crl(authority, scope, desired, observation, frame.now, changed)
 
 
-def _why_not(authority: Authority, der: bytes, now: datetime) -> Finding | None:
+def why_no_crl(authority: Authority, der: bytes, now: datetime) -> Finding | None:
     """Return why an authority signs no CRL; without a message where nobody needs to know."""
     certificate = x509.load_der_x509_certificate(der)
     if certificate.not_valid_after_utc < now:
@@ -187,7 +187,7 @@ def _full_names(authority: Authority, scope: str, desired: Desired) -> tuple[str
     return tuple(expand_variables(url, variables) for url in urls)
 
 
-def _changed_by(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
+def changed_by(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
     """Yield the CRLs that the decisions among `items` change."""
     for item in items:
         request: Mapping[str, JsonValue]

@@ -11,6 +11,7 @@ from pki_as_code.manifests.load import Loaded, ManifestSet
 from pki_as_code.manifests.namespace import NamespaceDefaults
 from pki_as_code.manifests.profile import Profile
 from pki_as_code.model import AUTHORITY, Finding, ObjectId
+from pki_as_code.plan.renewal import Renewal
 
 DEFAULT_PROFILE = "webserver"
 DEFAULT_VALIDITY = timedelta(days=90)
@@ -143,19 +144,19 @@ def _days(span: timedelta) -> str:
 
 def renewal_of(
     loaded: Loaded[Certificate], profile: Profile, manifests: ManifestSet
-) -> timedelta | None:
+) -> Renewal | None:
     """
-    Return how long before its end a certificate is renewed; None when nobody renews it.
+    Return how, and how long before its end, a certificate is renewed; None when nobody renews it.
 
     One whose end is fixed by `notAfter` is not: another would end at the same time.
     """
     renewal = loaded.manifest.spec.renewal or profile.spec.renewal
     validity = validity_of_certificate(loaded, profile, manifests, [])
-    if renewal.mode != "Automatic" or validity is None:
+    if renewal.mode == "None" or validity is None:
         return None
     if isinstance(renewal.before, timedelta):
-        return renewal.before
-    return validity * int(renewal.before) / 100
+        return Renewal(renewal.mode, renewal.before)
+    return Renewal(renewal.mode, validity * int(renewal.before) / 100)
 
 
 def deletion_policy(loaded: Loaded[Certificate], manifests: ManifestSet) -> str:

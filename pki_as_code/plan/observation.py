@@ -6,7 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pki_as_code.manifests.load import Loaded
+from pki_as_code.manifests.revocation import Revocation as RevocationManifest
 from pki_as_code.model import (
+    BlockedKey,
     CertificateRecord,
     Change,
     CrlRecord,
@@ -15,10 +18,22 @@ from pki_as_code.model import (
     Observed,
     Refusal,
     Reservation,
+    Revocation,
 )
 
 Item = Change | Refusal | Finding | None
 """What planning one object gives; None when it is as it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenCrl:
+    """What the store knows of an offline authority whose manifest names a CRL."""
+
+    highest_number: int
+    """The highest CRL number that was used; 0 for none."""
+
+    revoked: tuple[tuple[int, Revocation, datetime], ...]
+    """Serial number, revocation and notAfter of all that the authority revoked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +53,36 @@ class Observation:
     authorities: Mapping[str, bytes] = field(default_factory=dict)
     """Certificates (DER) of the authorities that have one."""
 
+    superseded: tuple[CertificateRecord, ...] = ()
+    """Certificates with a successor that could still be used, of `onSupersede: Revoke`."""
+
+    first_uses: Mapping[str, datetime] = field(default_factory=dict)
+    """When the first certificate with a key began to be valid, of keys with a `maxAge`."""
+
+    blocked_keys: Mapping[str, BlockedKey] = field(default_factory=dict)
+    """Those of the keys that Revocations name which are never certified again already."""
+
+    signed_valid: Collection[ObjectId] = ()
+    """Authorities without a manifest that signed certificates which are valid."""
+
+    removed_revocations: tuple[Loaded[RevocationManifest], ...] = ()
+    """Those that were there at the commit reconciled last."""
+
     crls: Mapping[tuple[str, str], CrlRecord] = field(default_factory=dict)
     """The last CRL by authority and scope."""
 
     crl_changes: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """When that which a CRL lists changed last: a sequence number by authority and scope."""
+
+    lost_keys: Collection[ObjectId] = ()
+    """OCSP responders whose key is gone, or is not the one they were certified with. Only a run
+    that may use keys looks."""
+
+    given_crls: Mapping[str, GivenCrl] = field(default_factory=dict)
+    """What a CRL that people signed is compared with, by authority."""
+
+    sequence: int = -1
+    """Of the last entry of the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +95,14 @@ class PlanFrame:
     now: datetime
     only: frozenset[ObjectId] = frozenset()
     """Nothing but these; everything when empty."""
+
+    retry: bool = False
+    """Try at once what failed before, however long it should wait."""
+
+    @property
+    def tries_at_once(self) -> bool:
+        """Whoever names an object wants it now."""
+        return self.retry or bool(self.only)
 
     def wants(self, object_id: ObjectId) -> bool:
         return not self.only or object_id in self.only

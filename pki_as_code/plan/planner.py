@@ -1,7 +1,7 @@
 """
 Desired minus observed.
 
-    make_plan: reservations to finish, authorities, certificates, revocations, what was removed
+    make_plan: reservations, renames, authorities, certificates, revocations, what was removed
 
 Each section is a generator of changes or refusals for one kind of object; the result is sorted, so
 that equal inputs give equal plans, and nothing here knows more than it was given.
@@ -9,8 +9,7 @@ that equal inputs give equal plans, and nothing here knows more than it was give
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping
 
 from pki_as_code.model import (
     CERTIFICATE,
@@ -23,7 +22,6 @@ from pki_as_code.model import (
     Plan,
     Reason,
     Refusal,
-    Severity,
 )
 from pki_as_code.plan.adoption import adopt_authority
 from pki_as_code.plan.authorities import (
@@ -33,16 +31,29 @@ from pki_as_code.plan.authorities import (
     parents_first,
     resolve_authority,
 )
-from pki_as_code.plan.certificate_adoption import plan_adoption
+from pki_as_code.plan.blocked_keys import plan_blocked_keys
+from pki_as_code.plan.ceremonies import (
+    ceremony_needed,
+    is_signed_by_ceremony,
+    waited_for,
+    waits,
+)
+from pki_as_code.plan.certificates import plan_certificate, waits_for_renewal
+from pki_as_code.plan.crl_ceremonies import plan_offline_crls
 from pki_as_code.plan.crls import plan_crls
 from pki_as_code.plan.observation import Item, Observation, PlanFrame
 from pki_as_code.plan.removals import plan_removed
+from pki_as_code.plan.renames import plan_renames
 from pki_as_code.plan.requests import ResolvedCertificate
 from pki_as_code.plan.reservations import plan_reservations
+from pki_as_code.plan.responders import plan_responders
 from pki_as_code.plan.revocations import plan_revocations
+from pki_as_code.plan.shared_changes import taken_up_later
 from pki_as_code.plan.signing import after_revocations, why_not_signed
-from pki_as_code.plan.triggers import Candidate, bars_reissue, changed_fields, find_reasons
+from pki_as_code.plan.superseded import plan_superseded
+from pki_as_code.plan.triggers import changed_fields
 from pki_as_code.plan.validate import Desired
+from pki_as_code.plan.waiting import leave_waiting
 
 
 def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> Plan:
@@ -51,40 +62,77 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
 
     1. What a run that died had reserved; such objects are planned again afterwards.
     2. Authorities, parents first.
-    3. Certificates, by the triggers.
-    4. Revocations and lifted holds.
+    3. Certificates: renamed, signed by the triggers, or left to the next renewal; and the OCSP
+       responders of authorities.
+    4. Revocations and lifted holds, keys that are lost, certificates that others followed.
     5. What is in the store and no longer in the repository.
     6. CRLs that are due, or that the decisions before make due.
+
+    What failed a short while ago is left out of all this, until it is tried again.
     """
     reserved = {r.object_id for r in observation.reservations}
     revocations = list(plan_revocations(desired, observation, frame))
+    revocations += plan_blocked_keys(desired.manifests, observation, frame, revocations)
+    revocations += plan_superseded(desired, observation, frame, revocations)
     then = after_revocations(observation, revocations, frame.now)
-    issued = list(_plan_authorities(desired, then, frame, reserved))
-    issued += [
-        _plan_certificate(resolved, desired, then, frame.now)
+    renames = plan_renames(desired, then, frame, reserved)
+    settled = reserved | renames.settled
+    authorities = list(_plan_authorities(desired, then, frame, reserved))
+    responders = list(plan_responders(desired, then, frame, reserved, authorities))
+    certificates = [
+        resolved
         for resolved in desired.certificates
-        if frame.wants(resolved.loaded.object_id) and resolved.loaded.object_id not in reserved
+        if frame.wants(resolved.loaded.object_id) and resolved.loaded.object_id not in settled
     ]
-    items: list[Item] = [
+    asked = [list(plan_certificate(c, desired, then, frame.now)) for c in certificates]
+    issued = [*([item] for item in authorities), *asked]
+    planned: list[Item] = [
         *plan_reservations(desired, then, frame),
-        *issued,
+        *renames.items,
+        *(item for each in issued for item in each),
+        *_plan_shared_changes(zip(certificates, asked, strict=True), desired, then, frame),
+        *responders,
         *revocations,
-        *plan_removed(desired, observation, frame, reserved),
+        *plan_removed(desired, then, frame, settled, revocations),
     ]
+    told = list(leave_waiting(planned, then, frame))
+    items = [item for item, _ in told]
     items += plan_crls(desired, observation, frame, items)
+    items += plan_offline_crls(desired, observation, frame, items)
     return Plan(
         changes=tuple(
             item for item in items if item is not None and not isinstance(item, Refusal | Finding)
         ),
         refused=tuple(item for item in items if isinstance(item, Refusal)),
         findings=tuple(item for item in items if isinstance(item, Finding)),
-        unchanged=sum(item is None or isinstance(item, Finding) for item in issued),
+        unchanged=sum(not any(map(_is_change, each)) for each in issued),
         commit=frame.commit,
         base=frame.base,
         store=frame.store,
         planned_at=frame.now,
+        waiting=tuple(object_id for _, object_id in told if object_id is not None),
         live=sum(object_id.kind == CERTIFICATE for object_id in observation.live),
     )
+
+
+def _is_change(item: Item) -> bool:
+    return item is not None and not isinstance(item, Finding)
+
+
+def _plan_shared_changes(
+    certificates: Iterable[tuple[ResolvedCertificate, list[Item]]],
+    desired: Desired,
+    observation: Observation,
+    frame: PlanFrame,
+) -> Iterator[Finding]:
+    """Yield what certificates that stay as they are take up at their next renewal."""
+    waiting = (
+        (resolved, fields)
+        for resolved, items in certificates
+        if not any(map(_is_change, items))
+        and (fields := waits_for_renewal(resolved, observation, frame.now))
+    )
+    yield from taken_up_later(waiting, desired.manifests)
 
 
 # --- 2. Authorities ------------------------------------------------------------------------------
@@ -110,17 +158,27 @@ def _plan_authority(
     spec = authority.manifest.spec
     observed = observation.objects.get(authority.object_id)
     if spec.certificate:
-        return adopt_authority(authority, known)
+        return adopt_authority(authority, desired.manifests, known)
     current = observed.current if observed and not observed.retired else None
     if current is not None:
         return _check_unchanged(authority, current)
-    if spec.mode == "offline":
-        return Refusal(
-            authority.object_id,
-            Reason("AuthorityOffline", "it is offline and has no certificate yet"),
-            authority.source("spec", "mode"),
-            help="sign it where its key is, and put the certificate under spec.certificate",
-        )
+    barred = _why_no_authority(authority, desired, observation, known)
+    if barred is not None:
+        return barred
+    return IssueCertificate(
+        request=resolve_authority(authority, desired.manifests),
+        action=Action.ISSUE,
+        reasons=(Reason("DoesNotExist", "the authority has no certificate yet"),),
+        source=authority.source("spec"),
+        path=authority.path,
+    )
+
+
+def _why_no_authority(
+    authority: Authority, desired: Desired, observation: Observation, known: Mapping[str, bytes]
+) -> Refusal | Finding | None:
+    """Return why this run does not sign an authority's own certificate; None when it does."""
+    spec = authority.manifest.spec
     parent = find_authority(desired.manifests, spec.parent)
     if parent is not None and "sign" not in parent.manifest.spec.usages:
         return Refusal(
@@ -132,13 +190,12 @@ def _plan_authority(
     barred = why_not_signed(spec.parent or "", desired.manifests, observation)
     if barred is not None:
         return barred.at(authority.source("spec", "parent"))
-    return IssueCertificate(
-        request=resolve_authority(authority, desired.manifests),
-        action=Action.ISSUE,
-        reasons=(Reason("DoesNotExist", "the authority has no certificate yet"),),
-        source=authority.source("spec"),
-        path=authority.path,
-    )
+    if is_signed_by_ceremony(authority, desired.manifests):
+        return ceremony_needed(authority, desired.manifests, known)
+    first = waited_for(spec.parent, desired.manifests, known)
+    if first is not None:
+        return waits(f"authority {authority.object_id.name}", first).at(authority.source("spec"))
+    return None
 
 
 def _check_unchanged(authority: Authority, current: CertificateRecord) -> Refusal | None:
@@ -155,56 +212,3 @@ def _check_unchanged(authority: Authority, current: CertificateRecord) -> Refusa
         help="undo the change, or make a new authority beside it and let this one retire "
         "(usages: [crl, ocsp])",
     )
-
-
-# --- 3. Certificates -----------------------------------------------------------------------------
-
-
-def _plan_certificate(
-    resolved: ResolvedCertificate, desired: Desired, observation: Observation, now: datetime
-) -> Item:
-    request, loaded = resolved.request, resolved.loaded
-    observed = observation.objects.get(loaded.object_id)
-    adoption = plan_adoption(loaded, desired.manifests, observed, observation.authorities)
-    if adoption is not None:
-        return adoption
-    if request is None:
-        return None  # adopted without a CSR, or not resolvable, which is reported elsewhere
-    current = observed.current if observed and not observed.retired else None
-    renewal_time = _renewal_time(current, resolved.renew_before)
-    candidate = Candidate(request, observed, renewal_time, now)
-    if current is not None and bars_reissue(current.revocation, candidate):
-        return Finding(
-            "certificate.revoked",
-            f"{request.object_id.path} is revoked ({current.revocation.reason}) "  # type: ignore[union-attr]
-            "and not issued again with the same key",
-            loaded.csr_source,
-            Severity.WARNING,
-            help="make a new key and CSR, or remove the manifest",
-        )
-    action, reasons = find_reasons(candidate)
-    if action is None:
-        return None
-    barred = why_not_signed(request.issuer, desired.manifests, observation)
-    if barred is not None:
-        return barred.at(loaded.source("spec", "issuer"))
-    return IssueCertificate(
-        request=request,
-        action=action,
-        reasons=reasons,
-        source=loaded.source("spec"),
-        replaces=current,
-        deletion_policy=resolved.deletion_policy,
-        path=loaded.path,
-        csr_path=loaded.csr_path,
-    )
-
-
-def _renewal_time(
-    current: CertificateRecord | None, renew_before: timedelta | None
-) -> datetime | None:
-    if current is None or renew_before is None:
-        return None
-    # A window as long as the certificate lives would renew it in every run.
-    longest = (current.not_after - current.not_before) * 9 / 10
-    return current.not_after - min(renew_before, longest)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.manifests.load import ManifestSet
-from pki_as_code.model import CertificateRequest, Finding
+from pki_as_code.model import RESPONDER, CertificateRequest, Finding
 from pki_as_code.pkix.algorithms import KeySpec
 from pki_as_code.pkix.certificate import load_draft
 from pki_as_code.pkix.drafts import certificate_findings, make_draft
@@ -90,7 +90,10 @@ class Preview:
     ) -> x509.Certificate:
         authority = find_authority(self.manifests, request.object_id.name)
         if not request.public_key_der and authority is not None:
-            stand_in = stand_in_public_key(authority.manifest.spec.key_spec)
+            spec = authority.manifest.spec
+            is_responder = request.object_id.kind == RESPONDER
+            key = spec.ocsp.responder.key.key_spec if is_responder else spec.key_spec
+            stand_in = stand_in_public_key(key)
             request = replace(request, public_key_der=stand_in)
         tbs = make_draft(request, chain, serial_number=PREVIEW_SERIAL_NUMBER, now=self.now)
         return load_draft(tbs)

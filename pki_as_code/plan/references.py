@@ -10,10 +10,8 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from pki_as_code.manifests.authority import CertificateAuthority
-from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import Loaded, ManifestSet
 from pki_as_code.manifests.namespace import Namespace
-from pki_as_code.manifests.profile import Profile
 from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.manifests.watcher import Watcher
 from pki_as_code.model import AUTHORITY, Finding, Severity
@@ -125,14 +123,6 @@ def nothing_is_without_effect(manifests: ManifestSet) -> Iterator[Finding]:
     project = manifests.project
     if project is not None and project.manifest.spec.trust.require_signed_commits:
         yield _without_effect(project, "spec", "trust", "requireSignedCommits")
-    for certificate in manifests.of(Certificate).values():
-        if certificate.manifest.spec.on_supersede == "Revoke":
-            yield _without_effect(certificate, "spec", "onSupersede")
-    for profile in manifests.of(Profile).values():
-        if profile.manifest.spec.keys.max_age is not None:
-            yield _without_effect(profile, "spec", "keys", "maxAge")
-        if profile.manifest.spec.on_change == "Reissue":
-            yield _without_effect(profile, "spec", "onChange")
 
 
 def shards_are_found(manifests: ManifestSet) -> Iterator[Finding]:

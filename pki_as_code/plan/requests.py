@@ -47,6 +47,7 @@ from pki_as_code.plan.defaults import (
     renewal_of,
     validity_of_certificate,
 )
+from pki_as_code.plan.renewal import Renewal
 
 COMMON_NAME_LIMIT = 64
 """RFC 5280 appendix A.1, ub-common-name."""
@@ -60,8 +61,14 @@ class ResolvedCertificate:
     request: CertificateRequest | None
     findings: tuple[Finding, ...]
     deletion_policy: str
-    renew_before: timedelta | None
-    """None when it is not renewed by itself."""
+    renewal: Renewal | None
+    """None when nobody renews it."""
+
+    @property
+    def renew_before(self) -> timedelta | None:
+        """How long before its end it is signed again; None when it is not by itself."""
+        automatic = self.renewal is not None and self.renewal.mode == "Automatic"
+        return self.renewal.before if automatic and self.renewal else None
 
     def place_of_names(self) -> Source:
         """Return where its names are written, which is what lint mostly speaks of."""
@@ -87,13 +94,13 @@ def resolve_request(loaded: Loaded[Certificate], manifests: ManifestSet) -> Reso
     csr = _parse_csr(loaded, findings)
     issuer = find_issuer(loaded, manifests, findings)
     profile = find_profile(loaded, manifests, findings)
-    renew_before = None
+    renewal = None
     request = None
     if issuer is not None and profile is not None:
-        renew_before = renewal_of(loaded, profile, manifests)
+        renewal = renewal_of(loaded, profile, manifests)
         if csr is not None:
             request = _build_request(loaded, manifests, csr, issuer, profile, findings)
-    return ResolvedCertificate(loaded, request, tuple(findings), policy, renew_before)
+    return ResolvedCertificate(loaded, request, tuple(findings), policy, renewal)
 
 
 def _parse_csr(loaded: Loaded[Certificate], findings: list[Finding]) -> Csr | None:

@@ -17,6 +17,7 @@ from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.model import (
     AUTHORITY,
+    RESPONDER,
     AbandonReservation,
     CertificateRequest,
     FinishReservation,
@@ -30,7 +31,8 @@ from pki_as_code.pkix.raw_certificate import read_tbs_certificate
 from pki_as_code.plan.authorities import find_authority, resolve_authority
 from pki_as_code.plan.observation import Item, Observation, PlanFrame
 from pki_as_code.plan.preview import Preview
-from pki_as_code.plan.signing import why_not_signed
+from pki_as_code.plan.responders import answers, resolve_responder, responders_of
+from pki_as_code.plan.signing import why_not_signed, why_not_trusted
 from pki_as_code.plan.validate import Desired
 
 
@@ -44,7 +46,7 @@ def plan_reservations(
     for reservation in sorted(wanted, key=lambda r: (r.object_id.kind != AUTHORITY, r.object_id)):
         if _is_undecidable(reservation, desired):
             continue  # its manifest has errors, which are reported; what it asks for is not known
-        request = _request_of(reservation, desired)
+        request = _request_of(reservation, desired, preview)
         reason = _why_not(reservation, request, preview, desired, observation)
         if request is None or reason is not None:
             gone = Reason("NoLongerAsked", "its manifest is gone")
@@ -69,23 +71,34 @@ def _source_of(reservation: Reservation, desired: Desired) -> Source | None:
         loaded = desired.manifests.of(kind).get(reservation.object_id)
         if loaded is not None:
             return loaded.source("spec")
-    return None
+    authority = responders_of(desired.manifests).get(reservation.object_id)
+    return authority.source("spec", "ocsp") if authority else None
 
 
-def _request_of(reservation: Reservation, desired: Desired) -> CertificateRequest | None:
+def _request_of(
+    reservation: Reservation, desired: Desired, preview: Preview
+) -> CertificateRequest | None:
     """Return what the manifest of that object asks for now, None when it is gone."""
     object_id = reservation.object_id
-    if object_id.kind != AUTHORITY:
+    if object_id.kind not in {AUTHORITY, RESPONDER}:
         requests = (c.request for c in desired.certificates if c.loaded.object_id == object_id)
         return next(requests, None)
     authority = find_authority(desired.manifests, object_id.name)
-    if authority is None or authority.manifest.spec.certificate:
+    if authority is None:
         return None
     # Which key it is, is for the holder of the key to say: signing compares it with the real one.
     try:
         key = read_tbs_certificate(reservation.tbs_certificate).public_key.encoding
     except InvalidValueError:
         key = b""  # the reservation is given up for that
+    if object_id.kind == RESPONDER:
+        issued = preview.issued.get(object_id.name)
+        if issued is None or not answers(authority):
+            return None
+        end = issued.not_valid_after_utc
+        return resolve_responder(authority, desired.manifests, end, preview.now, key)
+    if authority.manifest.spec.certificate:
+        return None
     return resolve_authority(authority, desired.manifests, key)
 
 
@@ -133,8 +146,12 @@ def _why_barred(
 ) -> Reason | None:
     """Return why nobody would sign that by now, reserved or not."""
     issuer = find_authority(desired.manifests, request.issuer)
-    if issuer is None or why_not_signed(request.issuer, desired.manifests, observation):
+    # A retired authority signs no certificates, and goes on with OCSP.
+    why_not = why_not_trusted if request.object_id.kind == RESPONDER else why_not_signed
+    if issuer is None or why_not(request.issuer, desired.manifests, observation):
         return Reason("IssuerDoesNotSign", f"{request.issuer} no longer signs")
+    if request.object_id in observation.lost_keys:
+        return Reason("KeyChanged", "the key it was reserved for is gone")
     if _is_revoked(request, observation):
         return Reason("Revoked", "the certificate it was to follow was revoked, with this key")
     return None

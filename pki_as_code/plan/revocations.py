@@ -15,6 +15,7 @@ from pki_as_code.model import (
     RevokeCertificate,
     Severity,
 )
+from pki_as_code.plan.blocked_keys import KEY_COMPROMISE, names_a_key_for_all
 from pki_as_code.plan.observation import Item, Observation, PlanFrame
 from pki_as_code.plan.validate import Desired
 
@@ -30,6 +31,8 @@ def plan_revocations(
     for object_id in sorted(revocations):
         if frame.wants(object_id):
             yield from _plan_revocation(revocations[object_id], observation, holders)
+    if not frame.only:
+        yield from map(_is_permanent, observation.removed_revocations)
 
 
 def _holders(revocations: Iterable[Loaded[Revocation]], observation: Observation) -> Holders:
@@ -48,7 +51,10 @@ def _plan_revocation(
 ) -> Iterator[Item]:
     spec = loaded.manifest.spec
     targets = observation.revocation_targets.get(loaded.object_id, ())
-    if not targets:
+    blocks = spec.reason == KEY_COMPROMISE and names_a_key_for_all(
+        loaded.object_id, spec.spki_sha256
+    )
+    if not targets and not blocks:
         yield Finding(
             "revocation.names_nothing",
             f"{loaded.object_id.path} names no certificate that was issued",
@@ -61,6 +67,16 @@ def _plan_revocation(
             yield _plan_release(loaded, record, holding)
         else:
             yield _plan_target(loaded, record)
+
+
+def _is_permanent(loaded: Loaded[Revocation]) -> Finding:
+    """Say that removing a Revocation takes nothing back."""
+    message = f"{loaded.path} was removed: what it revoked stays revoked"
+    way_out = "put it back if people are to see why; have a new certificate signed"
+    if loaded.manifest.spec.reason == CERTIFICATE_HOLD:
+        message = f"{loaded.path} was removed: what it put on hold stays on hold"
+        way_out = "put it back with `release: true` to lift the hold"
+    return Finding("revocation.permanent", message, severity=Severity.INFO, help=way_out)
 
 
 def _plan_release(

@@ -23,6 +23,16 @@ def why_not_signed(issuer: str, manifests: ManifestSet, observation: Observation
             f"authority {issuer} no longer signs",
             help=f"name another issuer; usages are {', '.join(authority.manifest.spec.usages)}",
         )
+    return why_not_trusted(issuer, manifests, observation)
+
+
+def why_not_trusted(
+    issuer: str, manifests: ManifestSet, observation: Observation
+) -> Finding | None:
+    """Return why nobody believes an authority any more: it, or one above it, is revoked."""
+    authority = find_authority(manifests, issuer)
+    if authority is None:
+        return None
     for link in chain_of(authority, manifests):
         observed = observation.objects.get(link.object_id)
         current = observed.current if observed else None

@@ -17,6 +17,7 @@ from pki_as_code.model import (
     format_time,
 )
 from pki_as_code.plan.certificate_adoption import changes_to_adopted
+from pki_as_code.plan.shared_changes import shared_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Candidate:
     """When the current certificate is due to be renewed; None when it is not renewed by itself."""
 
     now: datetime
+    reissue_on_change: bool = False
+    """The profile in force says `onChange: Reissue`."""
 
     @property
     def current(self) -> CertificateRecord | None:
@@ -104,6 +107,23 @@ def _words_have_an_effect(current: CertificateRecord, request: CertificateReques
     return False
 
 
+def profile_changed(candidate: Candidate) -> Reason | None:
+    """
+    Something shared changed, and the profile in force has that signed at once.
+
+    The profile as it is now decides, whether the change is in it, in the authority, in the defaults
+    of namespace or project, or is another profile by default.
+    """
+    current, request = candidate.current, candidate.request
+    if current is None or not candidate.reissue_on_change or request_changed(candidate):
+        return None
+    changed = shared_fields(current, request)
+    if not changed:
+        return None
+    told = "; ".join(_describe(*item) for item in changed.items())
+    return Reason("ProfileChanged", f"{told} (onChange Reissue of profile {request.profile})")
+
+
 def nearing_expiry(candidate: Candidate) -> Reason | None:
     current, renewal_time = candidate.current, candidate.renewal_time
     if current is None or renewal_time is None or candidate.now < renewal_time:
@@ -118,6 +138,7 @@ TRIGGERS: tuple[tuple[Trigger, Action], ...] = (
     (key_changed, Action.REPLACE),
     (reissue_requested, Action.REPLACE),
     (request_changed, Action.REPLACE),
+    (profile_changed, Action.REPLACE),
     (nearing_expiry, Action.RENEW),
 )
 

@@ -17,12 +17,12 @@ from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import ManifestSet
 from pki_as_code.model import Finding, ObjectId, Severity, format_time
-from pki_as_code.pkix.names import format_name
 from pki_as_code.plan.authorities import (
     cycle_findings,
     parents_first,
     resolve_authority,
 )
+from pki_as_code.plan.given_certificates import certificate_differs, lasting_differences
 from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.references import REFERENCE_CHECKS
 from pki_as_code.plan.requests import ResolvedCertificate, resolve_request
@@ -112,15 +112,9 @@ def given_certificates_fit(context: Context) -> Iterator[Finding]:
                 "authority.certificate_unreadable", "this is not a PEM certificate", source
             )
             continue
-        request = resolve_authority(authority, context.manifests)
-        if format_name(certificate.subject) != request.subject:
-            yield Finding(
-                "authority.certificate_differs",
-                f"the certificate is for {format_name(certificate.subject)!r}, "
-                f"the manifest says {request.subject!r}",
-                source,
-                help="put the certificate's subject, in its order, under spec.subject",
-            )
+        differences = lasting_differences(certificate, authority, context.manifests)
+        if differences:
+            yield certificate_differs(differences, source)
 
 
 def authorities_can_be_signed(context: Context) -> Iterator[Finding]:

@@ -64,7 +64,9 @@ def load_certificates(
             object_of(row),
             row["fingerprint_sha256"],
             row["not_after"],
+            row["deletion_policy"],
             revocation_of(row),
+            row["superseded_at"],
             row["crl_scope"],
         )
         for row in _rows(connection, tables.certificates, _CERTIFICATE, list(keys))

@@ -10,10 +10,11 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, tuple_, upd
 
 from pki_as_code.model import CrlRecord
 from pki_as_code.stores import tables
-from pki_as_code.stores.entries import Notified
+from pki_as_code.stores.certificates import Description
+from pki_as_code.stores.entries import Blocked, Notified
 from pki_as_code.stores.interface import CrlKey
 from pki_as_code.stores.postgres_engine import COPIED_FROM, POSTGRESQL, copy_rows
-from pki_as_code.stores.rows import failure_row, object_key, revocation_row
+from pki_as_code.stores.rows import failure_row, indexed_text, object_key, revocation_row
 from pki_as_code.stores.states import (
     CertificateKey,
     CertificateState,
@@ -48,16 +49,45 @@ def delete_reservations(connection: Connection, keys: Iterable[CertificateKey]) 
         connection.execute(delete(table).where(*_matches(table, _CERTIFICATE)), rows)
 
 
-def update_revocations(
+def state_row(state: CertificateState) -> dict[str, Any]:
+    """Return the columns of a certificate that change after it was issued."""
+    return revocation_row(state.revocation) | {
+        "superseded_at": state.superseded_at,
+        "deletion_policy": state.deletion_policy,
+    }
+
+
+def certificate_row(
+    key: CertificateKey, state: CertificateState, description: Description, columns: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the row of a new certificate; `columns` are those that are not in its bytes."""
+    return (
+        object_key(state.object_id)
+        | {"issuer": key[0], "serial_number": key[1]}
+        | columns
+        | {
+            "subject": description.subject,
+            "common_name": description.common_name and indexed_text(description.common_name),
+            "subject_alternative_names": list(description.subject_alternative_names),
+            "not_before": description.not_before,
+            "not_after": description.not_after,
+            "public_key_sha256": description.public_key_sha256,
+            "fingerprint_sha256": description.fingerprint_sha256,
+            "crl_scope": state.crl_scope,
+        }
+        | state_row(state)
+    )
+
+
+def update_certificates(
     connection: Connection, states: dict[CertificateKey, CertificateState]
 ) -> None:
     table = tables.certificates
-    rows = [
-        _old(_CERTIFICATE, key) | revocation_row(state.revocation)
-        for key, state in sorted(states.items())
-    ]
+    rows = [_old(_CERTIFICATE, key) | state_row(state) for key, state in sorted(states.items())]
     if rows:
-        columns: dict[str, Any] = {name: bindparam(name) for name in revocation_row(None)}
+        columns: dict[str, Any] = {
+            name: bindparam(name) for name in rows[0] if not name.startswith("old_")
+        }
         connection.execute(
             update(table).where(*_matches(table, _CERTIFICATE)).values(columns), rows
         )
@@ -110,6 +140,14 @@ def crl_row(crl: CrlRecord) -> dict[str, Any]:
 
 def crl_progress_row(key: CrlKey, progress: CrlProgress) -> dict[str, Any]:
     return {"issuer": key[0], "scope": key[1]} | asdict(progress)
+
+
+def blocked_row(blocked: Blocked) -> dict[str, Any]:
+    return {
+        "public_key_sha256": blocked.spki_sha256,
+        "reason": blocked.reason,
+        "requested_by": blocked.requested_by.to_json(),
+    }
 
 
 def _matches(table: Table, columns: tuple[str, ...]) -> list[Any]:

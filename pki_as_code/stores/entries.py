@@ -184,6 +184,37 @@ class Retired:
 
 
 @dataclass(frozen=True, slots=True)
+class Updated:
+    """The manifest says otherwise by now what happens to its certificate when it is removed."""
+
+    type: ClassVar[str] = "updated"
+    object_id: ObjectId
+    deletion_policy: str
+    commit: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """
+    A key that is never certified again, whether or not a certificate with it is known.
+
+    It outlives the Revocation that asked for it.
+    """
+
+    type: ClassVar[str] = "blocked"
+    spki_sha256: str
+    """Hex SHA-256 of the SubjectPublicKeyInfo."""
+
+    reason: str
+    """A CRLReason in camelCase: `keyCompromise`."""
+
+    commit: str
+    path: str
+    requested_by: ObjectId
+
+
+@dataclass(frozen=True, slots=True)
 class Abandoned:
     """
     A reservation that is not going to be signed.
@@ -214,11 +245,17 @@ class Notified:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
+    """An attempt to sign something for an object failed."""
+
     type: ClassVar[str] = "failed"
     object_id: ObjectId
     message: str
     attempts: int
+    """How many failed in a row, with this one."""
+
     retry_at: datetime
+    request_digest: str
+    """What was asked for: something else is tried at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +279,8 @@ Payload = (
     | CrlAdopted
     | Renamed
     | Retired
+    | Updated
+    | Blocked
     | Abandoned
     | Notified
     | Failed

@@ -11,6 +11,7 @@ from pki_as_code.stores.entries import (
     Abandoned,
     Adopted,
     Authority,
+    Blocked,
     Crl,
     CrlAdopted,
     Failed,
@@ -22,6 +23,7 @@ from pki_as_code.stores.entries import (
     Renamed,
     Retired,
     Revoked,
+    Updated,
 )
 from pki_as_code.stores.states import key_of
 from pki_as_code.stores.working_set import WorkingSet
@@ -90,10 +92,18 @@ def _retired_in_force(working: WorkingSet, payload: Retired) -> bool:
     return state is not None and state.retired
 
 
+def _updated_in_force(working: WorkingSet, payload: Updated) -> bool:
+    state = working.object(payload.object_id)
+    current = working.certificate(state.in_force) if state and state.in_force else None
+    return current is not None and current.deletion_policy == payload.deletion_policy
+
+
 def _failed_in_force(working: WorkingSet, payload: Failed) -> bool:
     state = working.object(payload.object_id)
     failure = state.failure if state else None
-    return failure is not None and (failure.message, failure.attempts, failure.retry_at) == (
+    if failure is None or failure.request_digest != payload.request_digest:
+        return False
+    return (failure.message, failure.attempts, failure.retry_at) == (
         payload.message,
         payload.attempts,
         payload.retry_at.replace(microsecond=0),
@@ -110,6 +120,8 @@ _IN_FORCE: Final[Mapping[type[Any], Callable[[WorkingSet, Any], bool]]] = {
     CrlAdopted: _crl_in_force,
     Renamed: _renamed_in_force,
     Retired: _retired_in_force,
+    Updated: _updated_in_force,
+    Blocked: lambda working, payload: working.is_blocked(payload.spki_sha256),
     Abandoned: lambda working, payload: working.was_abandoned(key_of(payload)),
     Notified: lambda working, payload: working.was_notified(payload),
     Failed: _failed_in_force,

@@ -77,7 +77,7 @@ ORDERS: Final = {
 }
 """What `CertificateFilter.order` may name."""
 
-_with_contents: Final = select(
+certificates_with_contents: Final = select(
     certificates, certificate_contents.c.request, certificate_contents.c.intent
 ).join(
     certificate_contents,
@@ -114,7 +114,9 @@ def _observe_chunk(connection: Connection, object_ids: list[ObjectId]) -> dict[O
     known = {object_of(row): row for row in rows(select(objects), objects)}
     current = {
         record.object_id: record
-        for record in map(record_of, rows(_with_contents.join(objects, _is_current), objects))
+        for record in map(
+            record_of, rows(certificates_with_contents.join(objects, _is_current), objects)
+        )
     }
     open_ones = {
         reservation.object_id: reservation
@@ -159,7 +161,7 @@ def find(connection: Connection, wanted: CertificateFilter) -> Iterator[Certific
 
 def find_statement(wanted: CertificateFilter) -> Select[Any]:
     """Return the query for a filter. Raises `InvalidValueError` for an unknown order."""
-    statement = _with_contents.where(*_conditions(wanted))
+    statement = certificates_with_contents.where(*_conditions(wanted))
     if wanted.current_only:
         statement = statement.join(objects, _is_current)
     for name in wanted.order:

@@ -10,6 +10,7 @@ from typing import BinaryIO, Protocol
 
 from pki_as_code.model import (
     FULL_SCOPE,
+    BlockedKey,
     CertificateRecord,
     CrlRecord,
     Failure,
@@ -18,6 +19,8 @@ from pki_as_code.model import (
     Observed,
     Reservation,
     Revocation,
+    SerialStatus,
+    Status,
 )
 from pki_as_code.stores.entries import Entry, Payload, Reserved
 
@@ -128,6 +131,24 @@ class Store(Protocol):
         """
         ...
 
+    def serial_status(self, issuer: str, serial_number: int) -> SerialStatus | None:
+        """Return what became of a serial number, None for one that was never on a certificate."""
+        ...
+
+    def serial_statuses(
+        self, issuer: str, *, not_after_from: datetime | None = None
+    ) -> Iterator[SerialStatus]:
+        """
+        Stream the serial numbers an authority used, by serial number.
+
+        Only of certificates that do not end before `not_after_from`.
+        """
+        ...
+
+    def count_certificates(self, now: datetime) -> Mapping[Status, int]:
+        """Return how many certificates of each status there are, of all kinds."""
+        ...
+
     def crls(self) -> tuple[CrlRecord, ...]:
         """Return the last CRL of each authority and scope."""
         ...
@@ -148,6 +169,24 @@ class Store(Protocol):
         """Open the last CRL (DER) of an authority, to be read. Raises `NotFoundError`."""
         ...
 
+    def superseded(
+        self, object_ids: Collection[ObjectId], now: datetime
+    ) -> Iterator[CertificateRecord]:
+        """Stream those objects' certificates that have a successor and could still be used."""
+        ...
+
+    def first_uses(self, public_keys: Collection[str]) -> Mapping[str, datetime]:
+        """
+        Return when the first certificate with each key (hex SHA-256 of it) began to be valid.
+
+        Keys that were never certified are absent.
+        """
+        ...
+
+    def blocked_keys(self, public_keys: Collection[str]) -> Mapping[str, BlockedKey]:
+        """Return those of these keys (hex SHA-256) that are never certified again, and why."""
+        ...
+
     def open_reservations(self) -> Iterator[Reservation]: ...
 
     def failures(self) -> Iterator[Failure]: ...
@@ -165,6 +204,10 @@ class Store(Protocol):
 
     def last_reconciled(self) -> str | None:
         """The commit of the last `reconciled` entry."""
+        ...
+
+    def last_reconciled_at(self) -> datetime | None:
+        """When that entry was written."""
         ...
 
     def entries(

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, select
 from pki_as_code.errors import StoreError
 from pki_as_code.model import (
     FULL_SCOPE,
+    BlockedKey,
     CertificateRecord,
     CrlRecord,
     Failure,
@@ -23,9 +24,11 @@ from pki_as_code.model import (
     Observed,
     Reservation,
     Revocation,
+    SerialStatus,
     Source,
+    Status,
 )
-from pki_as_code.stores import codec, crl_queries, index, tables
+from pki_as_code.stores import codec, crl_queries, index, key_queries, status_queries, tables
 from pki_as_code.stores.bulk_reads import load_crls, load_notices, read_head
 from pki_as_code.stores.crl_rules import check_crl_files
 from pki_as_code.stores.crl_states import CrlStates
@@ -149,6 +152,20 @@ class LedgerStore(abc.ABC):
         with self._reading() as connection:
             yield from crl_queries.revoked(connection, issuer, scope, not_after_from)
 
+    def serial_status(self, issuer: str, serial_number: int) -> SerialStatus | None:
+        with self._reading() as connection:
+            return status_queries.serial_status(connection, issuer, serial_number)
+
+    def serial_statuses(
+        self, issuer: str, *, not_after_from: datetime | None = None
+    ) -> Iterator[SerialStatus]:
+        with self._reading() as connection:
+            yield from status_queries.serial_statuses(connection, issuer, not_after_from)
+
+    def count_certificates(self, now: datetime) -> Mapping[Status, int]:
+        with self._reading() as connection:
+            return status_queries.count_certificates(connection, now)
+
     def crls(self) -> tuple[CrlRecord, ...]:
         with self._reading() as connection:
             return tuple(load_crls(connection).values())
@@ -160,6 +177,20 @@ class LedgerStore(abc.ABC):
     def highest_crl_number(self, issuer: str) -> int:
         with self._reading() as connection:
             return CrlStates(connection).highest_number(issuer)
+
+    def superseded(
+        self, object_ids: Collection[ObjectId], now: datetime
+    ) -> Iterator[CertificateRecord]:
+        with self._reading() as connection:
+            yield from key_queries.superseded(connection, object_ids, now)
+
+    def first_uses(self, public_keys: Collection[str]) -> Mapping[str, datetime]:
+        with self._reading() as connection:
+            return key_queries.first_uses(connection, public_keys)
+
+    def blocked_keys(self, public_keys: Collection[str]) -> Mapping[str, BlockedKey]:
+        with self._reading() as connection:
+            return key_queries.find_blocked(connection, public_keys)
 
     def open_reservations(self) -> Iterator[Reservation]:
         with self._reading() as connection:
@@ -179,6 +210,12 @@ class LedgerStore(abc.ABC):
         with self._reading() as connection:
             statement = select(tables.meta.c.value).where(tables.meta.c.key == "reconciled")
             return connection.execute(statement).scalar()
+
+    def last_reconciled_at(self) -> datetime | None:
+        with self._reading() as connection:
+            statement = select(tables.meta.c.value).where(tables.meta.c.key == "reconciled_at")
+            at = connection.execute(statement).scalar()
+        return datetime.fromisoformat(at) if at else None
 
     def entries(
         self, object_id: ObjectId | None = None, *, first_sequence: int = 0

@@ -113,6 +113,7 @@ def record_of(row: RowMapping) -> CertificateRecord:
         path=row["path"],
         deletion_policy=row["deletion_policy"],
         revocation=revocation_of(row),
+        superseded_at=row["superseded_at"],
     )
 
 
@@ -121,6 +122,7 @@ def failure_row(failure: Failure | None) -> dict[str, Any]:
         "failure_message": failure.message if failure else None,
         "failure_attempts": failure.attempts if failure else None,
         "failed_at": failure.failed_at if failure else None,
+        "failure_request_digest": failure.request_digest if failure else None,
         "retry_at": failure.retry_at if failure else None,
     }
 
@@ -134,6 +136,7 @@ def failure_of(row: RowMapping) -> Failure | None:
         attempts=row["failure_attempts"],
         failed_at=row["failed_at"],
         retry_at=row["retry_at"],
+        request_digest=row["failure_request_digest"],
     )
 
 

@@ -16,6 +16,16 @@ def check_unused(working: WorkingSet, key: CertificateKey) -> None:
         raise used(key)
 
 
+def supersede(
+    working: WorkingSet, replaced: CertificateKey | None, successor: CertificateKey, entry: Entry
+) -> None:
+    """Note when a certificate of an object was followed by another one, if there was one."""
+    if replaced is not None and replaced != successor:
+        working.touch_certificate(replaced).superseded_at = entry.at
+    if working.certificate(successor) is not None:
+        working.touch_certificate(successor).superseded_at = None
+
+
 def issuer_of(working: WorkingSet, payload: Authority) -> str:
     """
     Return the name of the authority that signed an authority's certificate.

@@ -15,7 +15,6 @@ from pki_as_code.escape import quoted
 from pki_as_code.model import (
     AUTHORITY,
     CERTIFICATE_HOLD,
-    Failure,
     Revocation,
     sha256_digest,
 )
@@ -37,6 +36,7 @@ from pki_as_code.stores.entries import (
     Abandoned,
     Adopted,
     Authority,
+    Blocked,
     Crl,
     CrlAdopted,
     CrlReserved,
@@ -51,10 +51,18 @@ from pki_as_code.stores.entries import (
     Reserved,
     Retired,
     Revoked,
+    Updated,
 )
 from pki_as_code.stores.in_force import revoked_in_force
+from pki_as_code.stores.note_rules import (
+    apply_blocked,
+    apply_failed,
+    apply_notified,
+    apply_reconciled,
+    apply_updated,
+)
 from pki_as_code.stores.refusals import contention, named, unknown, used
-from pki_as_code.stores.rule_parts import add_foreign, check_unused, issuer_of
+from pki_as_code.stores.rule_parts import add_foreign, check_unused, issuer_of, supersede
 from pki_as_code.stores.states import CertificateState, key_of
 from pki_as_code.stores.working_set import WorkingSet
 
@@ -101,6 +109,9 @@ def _apply_issued(working: WorkingSet, entry: Entry, payload: Issued) -> None:
         )
     certificate_der = finished_certificate(reservation.tbs_certificate, payload.signature)
     working.finish_reservation(reservation)
+    replaced = working.touch_object(payload.object_id).current
+    if reservation.replaces is not None and replaced is not None:
+        working.touch_certificate(replaced).superseded_at = entry.at
     profile = reservation.request.get("profile", "")
     working.add_certificate(
         key=key,
@@ -147,11 +158,13 @@ def _apply_adopted(working: WorkingSet, entry: Entry, payload: Adopted) -> None:
         raise contention(payload.object_id, "has a reservation that is still open")
     key = key_of(payload)
     known = working.certificate(key)
+    replaced = state.in_force if state is not None else None
     if known is not None and (known.object_id, known.fingerprint_sha256) == (
         payload.object_id,
         codec.digest(payload.certificate_der),
     ):
         # It was adopted before, and the object retired or went on with another one.
+        supersede(working, replaced, key, entry)
         working.make_current(payload.object_id, key, known.not_after)
         working.mention(payload.object_id, entry.sequence)
         return
@@ -170,6 +183,7 @@ def _apply_adopted(working: WorkingSet, entry: Entry, payload: Adopted) -> None:
             help="name the authority that did, or leave it to one outside",
             code="store.entry_mismatch",
         )
+    supersede(working, replaced, key, entry)
     add_foreign(
         working,
         entry,
@@ -189,14 +203,11 @@ def _apply_revoked(working: WorkingSet, entry: Entry, payload: Revoked) -> None:
         raise unknown(key)
     if revoked_in_force(working, payload):
         raise contention(certificate.object_id, "is revoked already")
-    working.set_revocation(
-        key,
-        Revocation(
-            payload.reason,
-            payload.revocation_date,
-            payload.invalidity_date,
-            payload.requested_by,
-        ),
+    working.touch_certificate(key).revocation = Revocation(
+        payload.reason,
+        payload.revocation_date,
+        payload.invalidity_date,
+        payload.requested_by,
     )
     working.mention(certificate.object_id, entry.sequence)
     _note_crl_change(working, entry, payload, certificate)
@@ -213,7 +224,7 @@ def _apply_released(working: WorkingSet, entry: Entry, payload: Released) -> Non
             help="only a certificateHold can be lifted (RFC 5280 section 5.3.1)",
             code="store.not_on_hold",
         )
-    working.set_revocation(key, None)
+    working.touch_certificate(key).revocation = None
     working.mention(certificate.object_id, entry.sequence)
     _note_crl_change(working, entry, payload, certificate)
 
@@ -267,24 +278,6 @@ def _apply_abandoned(working: WorkingSet, entry: Entry, payload: Abandoned) -> N
     working.mention(payload.object_id, entry.sequence)
 
 
-def _apply_notified(working: WorkingSet, entry: Entry, payload: Notified) -> None:
-    if working.was_notified(payload):
-        raise contention(payload.object_id, "was told about already")
-    working.add_notice(payload)
-    working.mention(payload.object_id, entry.sequence)
-
-
-def _apply_failed(working: WorkingSet, entry: Entry, payload: Failed) -> None:
-    working.touch_object(payload.object_id).failure = Failure(
-        payload.object_id, payload.message, payload.attempts, entry.at, payload.retry_at
-    )
-    working.mention(payload.object_id, entry.sequence)
-
-
-def _apply_reconciled(working: WorkingSet, _: Entry, payload: Reconciled) -> None:
-    working.set_meta("reconciled", payload.commit)
-
-
 RULES: Final[Mapping[type[Any], Callable[[WorkingSet, Entry, Any], None]]] = {
     Genesis: _apply_genesis,
     Reserved: _apply_reserved,
@@ -299,7 +292,9 @@ RULES: Final[Mapping[type[Any], Callable[[WorkingSet, Entry, Any], None]]] = {
     Renamed: _apply_renamed,
     Retired: _apply_retired,
     Abandoned: _apply_abandoned,
-    Notified: _apply_notified,
-    Failed: _apply_failed,
-    Reconciled: _apply_reconciled,
+    Updated: apply_updated,
+    Blocked: apply_blocked,
+    Notified: apply_notified,
+    Failed: apply_failed,
+    Reconciled: apply_reconciled,
 }

@@ -57,7 +57,9 @@ class CertificateState:
     object_id: ObjectId
     fingerprint_sha256: str
     not_after: datetime
+    deletion_policy: str
     revocation: Revocation | None = None
+    superseded_at: datetime | None = None
     crl_scope: str | None = None
     """The shard it belongs to, of those its issuer had when it was issued."""
 
@@ -94,7 +96,10 @@ class Changes:
     abandoned: dict[CertificateKey, dict[str, Any]] = field(default_factory=dict)
     objects: set[ObjectId] = field(default_factory=set)
     authorities: set[str] = field(default_factory=set)
-    revocations: set[CertificateKey] = field(default_factory=set)
+    touched: set[CertificateKey] = field(default_factory=set)
+    """Certificates whose state changed: revocation, successor, deletion policy."""
+
+    blocked: dict[str, dict[str, Any]] = field(default_factory=dict)
     reserved: dict[CertificateKey, int] = field(default_factory=dict)
     """Reservations made here and still open, with the sequence number of their entry."""
 

@@ -77,6 +77,7 @@ objects: Final = Table(
     Column("failure_message", TEXT),
     Column("failure_attempts", NUMBER),
     Column("failed_at", UtcTime),
+    Column("failure_request_digest", TEXT),
     Column("retry_at", UtcTime),
     Column("renamed_from", Json),
 )
@@ -138,6 +139,7 @@ certificates: Final = Table(
     Column("revocation_date", UtcTime),
     Column("invalidity_date", UtcTime),
     Column("requested_by", Json),
+    Column("superseded_at", UtcTime),
 )
 Index(
     "certificates_by_not_after",
@@ -149,7 +151,7 @@ Index("certificates_by_name", certificates.c.namespace, certificates.c.name)
 Index("certificates_by_kind", certificates.c.kind)
 Index("certificates_by_serial_number", certificates.c.serial_number)
 Index("certificates_by_common_name", certificates.c.common_name)
-Index("certificates_by_public_key", certificates.c.public_key_sha256)
+Index("certificates_by_public_key", certificates.c.public_key_sha256, certificates.c.not_before)
 Index("certificates_by_fingerprint", certificates.c.fingerprint_sha256)
 _revoked = certificates.c.revocation_date.is_not(None)
 Index(
@@ -158,6 +160,17 @@ Index(
     certificates.c.serial_number,
     sqlite_where=_revoked,
     postgresql_where=_revoked,
+)
+
+_superseded = certificates.c.superseded_at.is_not(None) & certificates.c.revocation_date.is_(None)
+Index(
+    "certificates_superseded",
+    certificates.c.kind,
+    certificates.c.namespace,
+    certificates.c.name,
+    certificates.c.not_after,
+    sqlite_where=_superseded,
+    postgresql_where=_superseded,
 )
 
 _of_certificate = (
@@ -202,6 +215,15 @@ notices: Final = Table(
 )
 # A certificate keeps its notices when its object is renamed.
 Index("notices_by_certificate", notices.c.issuer, notices.c.serial_number)
+
+# Keys that are never certified again; those of certificates revoked for keyCompromise are not here.
+blocked_keys: Final = Table(
+    "blocked_keys",
+    INDEX_METADATA,
+    Column("public_key_sha256", TEXT, primary_key=True),
+    Column("reason", TEXT, nullable=False),
+    Column("requested_by", Json, nullable=False),
+)
 
 # Serial numbers that may stand on a signature nobody recorded; they count as revoked.
 abandoned: Final = Table(

@@ -12,13 +12,14 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from pki_as_code.model import JsonValue, ObjectId, Reservation, Revocation
+from pki_as_code.model import JsonValue, ObjectId, Reservation
 from pki_as_code.stores import bulk_reads, bulk_writes, tables
 from pki_as_code.stores.certificates import Description
 from pki_as_code.stores.crl_states import CrlStates
-from pki_as_code.stores.entries import Notified, Payload, Reserved
+from pki_as_code.stores.entries import Blocked, Notified, Payload, Reserved
 from pki_as_code.stores.interface import Head
-from pki_as_code.stores.rows import indexed_text, object_key, reservation_row, revocation_row
+from pki_as_code.stores.refusals import unknown
+from pki_as_code.stores.rows import indexed_text, object_key, reservation_row
 from pki_as_code.stores.states import (
     CertificateKey,
     CertificateState,
@@ -99,13 +100,9 @@ class WorkingSet:
         return bytes(self._connection.execute(statement).scalar_one())
 
     def was_notified(self, notice: Notified) -> bool:
-        row = bulk_writes.notice_row(notice)
-        if row in self._changes.notices:
-            return True
-        table = tables.notices
-        conditions = [table.c[name] == value for name, value in row.items()]
-        found = self._connection.execute(select(table.c.kind).where(*conditions))
-        return found.first() is not None
+        row, table = bulk_writes.notice_row(notice), tables.notices.c
+        wanted = (table[name] == value for name, value in row.items())
+        return row in self._changes.notices or self._exists(table.kind, *wanted)
 
     def was_abandoned(self, key: CertificateKey) -> bool:
         """Tell whether a reservation of that serial number was given up."""
@@ -113,11 +110,18 @@ class WorkingSet:
             self._load_abandoned([key])
         return self._abandoned[key]
 
+    def is_blocked(self, spki_sha256: str) -> bool:
+        """Tell whether a key was blocked by itself, not with a certificate."""
+        column = tables.blocked_keys.c.public_key_sha256
+        return spki_sha256 in self._changes.blocked or self._exists(column, column == spki_sha256)
+
+    def _exists(self, column: Any, *conditions: Any) -> bool:
+        return self._connection.execute(select(column).where(*conditions)).first() is not None
+
     def meta(self, key: str) -> str | None:
         return self._meta.get(key)
 
     def head(self) -> Head:
-        """Return how far the index is."""
         return head_of(self._meta)
 
     # --- Changing ---
@@ -161,27 +165,15 @@ class WorkingSet:
         """Add a certificate, and make it the current one of its object."""
         key_row = {"issuer": key[0], "serial_number": key[1]}
         names = description.subject_alternative_names
-        self._certificates[key] = CertificateState(
+        state = self._certificates[key] = CertificateState(
             object_id,
             description.fingerprint_sha256,
             description.not_after,
+            columns["deletion_policy"],
             crl_scope=crl_scope,
         )
         self._changes.certificates.append(
-            object_key(object_id)
-            | key_row
-            | columns
-            | {
-                "subject": description.subject,
-                "common_name": description.common_name and indexed_text(description.common_name),
-                "subject_alternative_names": list(names),
-                "not_before": description.not_before,
-                "not_after": description.not_after,
-                "public_key_sha256": description.public_key_sha256,
-                "fingerprint_sha256": description.fingerprint_sha256,
-                "crl_scope": crl_scope,
-            }
-            | revocation_row(None)
+            bulk_writes.certificate_row(key, state, description, columns)
         )
         self._changes.contents[key] = key_row | {"der": certificate_der} | contents
         self._changes.names += [
@@ -196,11 +188,16 @@ class WorkingSet:
         state.current, state.current_not_after = key, not_after
         state.retired, state.failure = False, None
 
-    def set_revocation(self, key: CertificateKey, revocation: Revocation | None) -> None:
+    def touch_certificate(self, key: CertificateKey) -> CertificateState:
+        """Return the state of a certificate that is known, to be changed."""
         state = self.certificate(key)
-        if state is not None:
-            state.revocation = revocation
-            self._changes.revocations.add(key)
+        if state is None:
+            raise unknown(key)
+        self._changes.touched.add(key)
+        return state
+
+    def add_blocked(self, blocked: Blocked) -> None:
+        self._changes.blocked[blocked.spki_sha256] = bulk_writes.blocked_row(blocked)
 
     def set_authority(self, name: str, certificate_der: bytes) -> None:
         self._authorities[name] = certificate_der
@@ -273,13 +270,14 @@ class WorkingSet:
             (tables.certificate_names, changes.names),
             (tables.notices, changes.notices),
             (tables.abandoned, list(changes.abandoned.values())),
+            (tables.blocked_keys, list(changes.blocked.values())),
             (tables.mentions, [object_key(o) | {"sequence": s} for o, s in changes.mentions]),
         ):
             bulk_writes.insert_rows(connection, table, rows)
         self._write_objects(changes.objects)
-        revoked = {key: self._certificates[key] for key in changes.revocations}
-        bulk_writes.update_revocations(
-            connection, {k: s for k, s in revoked.items() if s is not None}
+        touched = {key: self._certificates[key] for key in changes.touched}
+        bulk_writes.update_certificates(
+            connection, {k: s for k, s in touched.items() if s is not None}
         )
         for table, rows in (
             (

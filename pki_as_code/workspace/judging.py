@@ -14,8 +14,10 @@ from pki_as_code.errors import ManifestError
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.model import (
-    AUTHORITY,
+    RESPONDER,
+    AdoptAuthority,
     AdoptCertificate,
+    BlockedKey,
     CertificateRequest,
     Change,
     Finding,
@@ -27,6 +29,7 @@ from pki_as_code.model import (
     Source,
 )
 from pki_as_code.pkix.names import format_name
+from pki_as_code.plan.blocked_keys import compromised, lost_keys
 from pki_as_code.plan.certificate_adoption import already_known
 from pki_as_code.plan.observation import Observation
 from pki_as_code.plan.preview import Preview
@@ -101,16 +104,21 @@ def judge_changes(
     resolved = {item.loaded.object_id: item for item in desired.certificates}
     keys = {_key_digest(certificate): name for name, certificate in certificates.items()}
     subjects = {format_name(certificate.subject) for certificate in certificates.values()}
+    blocked = _blocked_keys(plan, desired, observation, store)
     problems: list[Finding] = []
     for change in plan.changes:
         if isinstance(change, AdoptCertificate):
             problems += _known_elsewhere(change, store)
+        if isinstance(change, AdoptAuthority):
+            problems += _compromised(change, _key_of_adopted(change), blocked, change.source)
         if not isinstance(change, IssueCertificate | FinishReservation):
             continue  # nothing is signed; and a reservation opens no way around what follows
+        if change.object_id.kind == RESPONDER:
+            continue  # judged when it was planned; its key is made here, and by nobody else
         item = resolved.get(change.object_id)
-        if item is not None:
-            source = item.loaded.csr_source
-            problems += _compromised(change.request, store, source)
+        source = item.loaded.csr_source if item is not None else change.source
+        problems += _compromised(change, change.request.public_key_sha256, blocked, source)
+        if item is not None and source is not None:
             problems += _of_an_authority(change.request, keys, subjects, source)
         found = preview.findings(change.request, whole_key_check=True)
         place = item.place_of_names() if item and found else change.source
@@ -126,23 +134,36 @@ def _known_elsewhere(change: AdoptCertificate, store: Store) -> Iterator[Finding
             yield already_known(change.serial_number, record.object_id).at(change.source)
 
 
-def _compromised(request: CertificateRequest, store: Store, source: Source) -> Iterator[Finding]:
-    """A key that was lost once is never certified again, whoever asks, under whatever name."""
-    revoked = CertificateFilter(
-        public_key_sha256=request.public_key_sha256,
-        revoked=True,
-        kinds=(request.object_id.kind, AUTHORITY),
-    )
-    for record in store.find(revoked):
-        if record.revocation is not None and record.revocation.reason == "keyCompromise":
-            yield Finding(
-                "csr.key_compromised",
-                f"the key of {request.object_id.path} is compromised: a certificate of "
-                f"{record.object_id.path} with it was revoked for that",
-                source,
-                help="make a new key and CSR",
-            )
-            return
+def _blocked_keys(
+    plan: Plan, desired: Desired, observation: Observation, store: Store
+) -> dict[str, BlockedKey]:
+    """
+    Return which keys of this plan were lost, whoever asks, under whatever name.
+
+    By what the store knows, and by the Revocations of this revision, carried out or not.
+    """
+    keys = {
+        change.request.public_key_sha256
+        for change in plan.changes
+        if isinstance(change, IssueCertificate | FinishReservation)
+    }
+    keys |= {_key_of_adopted(c) for c in plan.changes if isinstance(c, AdoptAuthority)}
+    lost = lost_keys(desired.manifests, observation.revocation_targets)
+    asked = {digest: BlockedKey(digest, None, by) for digest, by in lost.items() if digest in keys}
+    return asked | dict(store.blocked_keys(keys))
+
+
+def _compromised(
+    change: Change, key: str, blocked: Mapping[str, BlockedKey], source: Source | None
+) -> Iterator[Finding]:
+    """A key that was lost once is never certified again."""
+    found = blocked.get(key)
+    if found is not None:
+        yield compromised(found, change.object_id).at(source)
+
+
+def _key_of_adopted(change: AdoptAuthority) -> str:
+    return _key_digest(x509.load_der_x509_certificate(change.certificate_der))
 
 
 def _of_an_authority(

@@ -28,13 +28,16 @@ def read_status(workspace: Workspace, now: datetime) -> StatusReport:
         current_only=True,
         limit=_MOST_LISTED,
     )
+    plan = workspace.plan(now)
+    # The store remembers a failure until the object is signed, even if nobody asks for it any more.
+    pending = {*plan.waiting, *(change.object_id for change in plan.changes)}
     return StatusReport(
-        plan=workspace.plan(now),
+        plan=plan,
         last_reconciled=store.last_reconciled() or "",
         entries=store.head().sequence + 1,
         expiring=tuple(store.find(soon)),
         reservations=tuple(store.open_reservations()),
-        failures=tuple(store.failures()),
+        failures=tuple(f for f in store.failures() if f.object_id in pending),
         crls=store.crls(),
         checked_at=now,
     )

@@ -13,16 +13,16 @@ from pki_as_code.gitplumbing import GitRepository, RevisionTree
 from pki_as_code.gitrepo import is_tracked
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.load import LoadResult, ManifestSet, load_manifests
-from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.manifests.tree import Tree
 from pki_as_code.model import (
     Finding,
     ObjectId,
     Plan,
 )
-from pki_as_code.plan.authorities import committed_key, key_path
-from pki_as_code.plan.observation import Observation, PlanFrame
+from pki_as_code.plan.authorities import committed_key, key_path, key_uri
+from pki_as_code.plan.observation import GivenCrl, Observation, PlanFrame
 from pki_as_code.plan.planner import make_plan
+from pki_as_code.plan.responders import responder_key_uri
 from pki_as_code.plan.validate import Desired, resolve_all, validate_manifests
 from pki_as_code.stores.interface import Store
 from pki_as_code.workspace.judging import (
@@ -33,7 +33,7 @@ from pki_as_code.workspace.judging import (
     load_certificates,
     without_faulty,
 )
-from pki_as_code.workspace.targets import targets_of
+from pki_as_code.workspace.observing import observe
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,18 @@ class Workspace:
         tree = RevisionTree(self.repository, commit)
         return replace(self, commit=commit, tree=tree, loaded=load_manifests(tree))
 
-    def plan(self, now: datetime, only: Collection[ObjectId] = ()) -> Plan:
+    def plan(
+        self,
+        now: datetime,
+        only: Collection[ObjectId] = (),
+        lost_keys: Collection[ObjectId] = (),
+        *,
+        retry: bool = False,
+    ) -> Plan:
         """
-        Plan everything, or the objects in `only`.
+        Plan everything, or the objects in `only`; with `retry` also what failed a while ago.
+
+        `lost_keys` are OCSP responders whose key is gone, as far as somebody may look.
 
         An error in one certificate, revocation or watcher is a finding of the plan and keeps that
         object out of it; what cannot be read, and what administrators share, concerns all.
@@ -79,45 +88,45 @@ class Workspace:
         else:
             check_findings(self.loaded.findings)
         check_findings([finding for finding in findings if concerns_all(finding)])
-        observation = self.observe(desired)
+        observation = replace(self.observe(desired, now), lost_keys=frozenset(lost_keys))
         frame = PlanFrame(
             commit=self.commit,
             base=self.store.last_reconciled() or "",
             store=self.store.uri,
             now=now,
             only=frozenset(only),
+            retry=retry,
         )
         plan = make_plan(desired, observation, frame)
         problems = judge_changes(plan, desired, observation, self.store, now)
         return without_faulty(plan, [*findings, *problems])
 
-    def observe(self, desired: Desired) -> Observation:
+    def observe(self, desired: Desired, now: datetime) -> Observation:
         """Ask the store for what a plan of `desired` needs to know."""
-        manifests = desired.manifests
-        live = tuple(self.store.live_objects())
-        wanted = {*live, *manifests.of(CertificateAuthority)}
-        wanted |= {certificate.loaded.object_id for certificate in desired.certificates}
-        return Observation(
-            objects=self.store.observe(wanted),
-            live=live,
-            reservations=tuple(self.store.open_reservations()),
-            revocation_targets={
-                object_id: targets_of(loaded, self.repository, self.store)
-                for object_id, loaded in manifests.of(Revocation).items()
-            },
-            authorities=self.store.authorities(),
-            crls={(crl.issuer, crl.scope): crl for crl in self.store.crls()},
-            crl_changes=self.store.crl_changes(),
-        )
+        found = observe(desired, self.store, self.repository, self.tree, now)
+        return replace(found, given_crls=self._given_crls(desired.manifests))
+
+    def _given_crls(self, manifests: ManifestSet) -> Mapping[str, GivenCrl]:
+        """Return what the CRLs of offline authorities are compared with."""
+        names = [
+            authority.object_id.name
+            for authority in manifests.of(CertificateAuthority).values()
+            if authority.crl is not None
+        ]
+        return {
+            name: GivenCrl(self.store.highest_crl_number(name), tuple(self.store.revoked(name)))
+            for name in names
+        }
 
     def authority_certificates(self) -> Mapping[str, x509.Certificate]:
         return load_certificates(self.store.authorities())
 
 
 def committed_keys(repository: GitRepository, commit: str, manifests: ManifestSet) -> list[Finding]:
-    """Return a finding for each authority whose key is in the commit, or in the index."""
+    """Return a finding for each key of an authority that is in the commit, or in the index."""
     return [
-        committed_key(authority)
+        committed_key(authority, path)
         for authority in manifests.of(CertificateAuthority).values()
-        if (path := key_path(authority)) and is_tracked(repository, path, commit)
+        for uri in (key_uri(authority), responder_key_uri(authority))
+        if (path := key_path(uri)) and is_tracked(repository, path, commit)
     ]

@@ -20,7 +20,7 @@ from pki_as_code.apply.reconcile import reconcile
 from pki_as_code.authoring.scaffold import AuthorityKeys, scaffold
 from pki_as_code.gitplumbing import GitRepository, make_repository
 from pki_as_code.gitrepo import commit_paths
-from pki_as_code.model import CertificateRecord, ObjectId, Plan, PublishCrl
+from pki_as_code.model import RESPONDER, CertificateRecord, ObjectId, Plan, PublishCrl
 from pki_as_code.stores.entries import Payload
 from pki_as_code.stores.interface import CertificateFilter
 from pki_as_code.workspace import Workspace, open_workspace
@@ -128,17 +128,19 @@ class Site:
             workspace.store.close()
 
 
-def told(outcomes: Collection[Outcome]) -> list[str]:
+def told(outcomes: Collection[Outcome], *, responders: bool = False) -> list[str]:
     """
     Return what was done, in words: `issue web`, `issue web: key.missing`.
 
-    Not the CRLs that follow from it, which have tests of their own.
+    Not the CRLs that follow from it, which have tests of their own. OCSP responders are told of
+    apart: each authority has one, whatever a test is about.
     """
     return [
         f"{outcome.change.action} {outcome.change.object_id.path}"
         + (f": {outcome.error.code}" if outcome.error else "")
         for outcome in outcomes
-        if not isinstance(outcome.change, PublishCrl)
+        if (outcome.change.object_id.kind == RESPONDER) is responders
+        and not isinstance(outcome.change, PublishCrl)
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from pki_as_code.apply.reconcile import ATTEMPTS, reconcile
 from pki_as_code.errors import ContentionError, ManifestError, UnsafePlanError
 from pki_as_code.issuance import Issuer, Origin, prepare_certificate
 from pki_as_code.model import FinishReservation, IssueCertificate, Plan
-from pki_as_code.stores.entries import Crl, Issued, Reconciled, Reserved, Retired, Revoked
+from pki_as_code.stores.entries import Crl, Failed, Issued, Reconciled, Reserved, Retired, Revoked
 from tests.apply.site import Site, errors, told
 from tests.plan.worlds import DAY, NOW, authority, authority_id, certificate_id, revocation
 
@@ -115,10 +116,12 @@ def test_a_key_that_gives_garbage_leaves_a_reservation_and_no_certificate(site):
     commit = site.commit()
     site.run(issuers=BrokenIssuers)
     assert site.records() == []
-    assert isinstance(site.payloads()[-1], Reserved)
+    reserved_entry, failed = site.payloads()[-2:]
+    assert isinstance(reserved_entry, Reserved)
+    assert isinstance(failed, Failed)
     [reserved] = site.workspace().store.open_reservations()
 
-    assert told(site.run()) == ["finish a"]
+    assert told(site.run(now=failed.retry_at)) == ["finish a"]
     [record] = site.records()
     assert record.serial_number == reserved.serial_number
     assert site.workspace().store.last_reconciled() == commit
@@ -132,7 +135,10 @@ def test_a_root_that_could_not_be_signed_signs_nothing_for_others(bare_site):
         "issue root: issuance.signature_invalid", "issue issuing: issuance.issuer_not_issued",
     ]  # fmt: skip
     assert bare_site.records(kinds=("CertificateAuthority",)) == []
-    assert told(bare_site.run()) == ["finish root", "issue issuing"]
+    [failure] = bare_site.workspace().store.failures()
+    assert failure.object_id == authority_id("root"), "issuing only waits for it"
+    assert bare_site.run() == []
+    assert told(bare_site.run(now=failure.retry_at)) == ["finish root", "issue issuing"]
     bare_site.verify()
 
 
@@ -141,9 +147,10 @@ def test_what_cannot_be_prepared_fails_before_anything_is_reserved(site):
     site.certificate("a")
     site.commit()
     (site.root / "keys/issuing.pem").unlink()
-    head = site.head()
+    before = site.head().sequence
     assert told(site.run()) == ["issue a: key.missing"]
-    assert site.head() == head
+    assert [type(payload) for payload in site.payloads()[before + 1 :]] == [Failed]
+    assert list(site.workspace().store.open_reservations()) == []
 
 
 # --- Guards --------------------------------------------------------------------------------------
@@ -288,7 +295,8 @@ def test_what_cannot_be_finished_is_tried_once_in_a_run_and_again_in_the_next(si
         "finish a: issuance.signature_invalid", "issue b: issuance.signature_invalid",
     ]  # fmt: skip
     assert site.workspace().store.last_reconciled() == before
-    assert told(site.run()) == ["finish a", "finish b"]
+    assert site.run() == []
+    assert told(site.run(now=NOW + timedelta(minutes=5))) == ["finish a", "finish b"]
 
 
 def test_a_reserved_root_whose_key_is_gone_gets_no_new_one(bare_site):

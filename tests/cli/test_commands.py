@@ -117,7 +117,7 @@ def test_a_misspelt_path_is_no_clean_result(run, one):
     ("arguments", "said"),
     [
         (["explain"], "manifest.unknown_key"),
-        (["explain", "plan.too_many"], "plan.too_many"),
+        (["explain", "plan.too_many_issues"], "plan.too_many_issues"),
         (["explain", "Certificate.spec.validity"], "validity"),
         (["schema", "Certificate"], "subjectAltNames"),
         (["schema"], "CertificateAuthority"),

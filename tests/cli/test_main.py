@@ -384,7 +384,8 @@ def test_a_passphrase_comes_from_the_environment(run, site, monkeypatch):
     assert "key.wrong_passphrase" in done.err
     assert "barley" not in done.err
     monkeypatch.setenv("PKI_PASSPHRASE_ISSUING", "open sesame")
-    assert "issued certificate web" in run("reconcile", at=site).err
+    assert "certificate.waiting_to_retry" in run("reconcile", at=site).out
+    assert "issued certificate web" in run("reconcile", "--retry", at=site).err
 
 
 def test_what_cannot_be_undone_is_asked_for_on_a_terminal(site):

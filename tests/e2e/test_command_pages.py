@@ -21,6 +21,13 @@ LEAF = (
     "subjectAltName=DNS:mail.example.com\nauthorityKeyIdentifier=keyid\n"
 )
 
+VAULT = (
+    "apiVersion: pki-as-code/v1\nkind: CertificateAuthority\nmetadata: {name: vault}\nspec:\n"
+    "  subject: CN=Vault Root\n  mode: offline\n  key: {uri: 'file:/media/vault.key'}\n"
+    "  crl: {validity: 180d, refreshBefore: 30d}\n"
+)
+"""The manifest of an offline authority."""
+
 
 def generator():
     spec = importlib.util.spec_from_file_location("reference", DOCS / "generate_reference.py")
@@ -52,6 +59,7 @@ def prepared(repository) -> Repository:
     for name in ("web", "mail", "api"):
         make_csr(beside / f"{name}.csr", subject=f"/CN={name}.example.com")
     (beside / "leaf.cnf").write_text(LEAF)
+    (beside / "vault.yaml").write_text(VAULT)
     authority = repository.git("show", "pki-issued:authorities/issuing.pem")
     (beside / "authority.pem").write_text(f"{authority}\n")
     repository.run(

@@ -14,7 +14,7 @@ _CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\.[a-z0-9]+(_[a-z0-9]+)*")
 _WITHOUT_SOURCE = {"usage"}
 _OTHER = re.compile(
     r"pki_as_code\..*"  # a module
-    r"|.*\.(yaml|yml|json|jsonl|md|pem|csr|txt|db|lock|com|url)"  # a file, a host
+    r"|.*\.(yaml|yml|json|jsonl|html|md|pem|csr|html|txt|db|lock|com|url)"  # a file, a host
     r"|(user|core|commit|gc|remote|receive|certificates|object|entry|alternates)\.[a-z_]+"  # git
 )
 

@@ -15,11 +15,13 @@ from pki_as_code.model import (
     AbandonReservation,
     Action,
     AdoptAuthority,
+    BlockKey,
     Finding,
     FinishReservation,
     IssueCertificate,
     ObjectId,
     Plan,
+    PublishCrl,
     Reason,
     Refusal,
     ReleaseHold,
@@ -30,6 +32,7 @@ from pki_as_code.model import (
     RevokeCertificate,
     Severity,
     Source,
+    UpdateObject,
 )
 from tests.formats.conftest import NOW, ROOT, make_plan, make_record, make_request
 
@@ -94,6 +97,11 @@ def every_kind_of_change() -> tuple[object, ...]:
             None,
         ),
         RetireObject(ObjectId(CERTIFICATE, "default", "gone"), record, reasons),
+        UpdateObject(
+            ObjectId(CERTIFICATE, "default", "kept"), make_record(), "Retain", reasons, None
+        ),
+        BlockKey(ObjectId("Revocation", "", "lost"), "ab" * 32, reasons, None),
+        PublishCrl("issuing", "full", reasons, None),
     )
 
 
@@ -197,7 +205,8 @@ def test_every_action_has_a_mark_and_is_printed():
         assert f"\n  {MARKS[action]} {action.value:8} " in text
     assert (
         "1 to issue, 1 to replace, 1 to renew, 1 to revoke, 1 to release, 1 to adopt, 1 to rename, "
-        "1 to retire, 1 to finish, 1 to abandon, 1 refused, 412 unchanged." in text
+        "1 to retire, 1 to update, 1 to block, 1 to publish, 1 to finish, 1 to abandon, 1 refused, "
+        "412 unchanged." in text
     )
     assert "certificate new           issuing  was old  Because: of it" in text
 
@@ -269,6 +278,10 @@ def test_json_is_as_documented():
                     "issuer": "issuing",
                     "publicKeySha256": make_request().public_key_sha256,
                     "extensions": {"keyUsage": {"critical": True, "value": ["digitalSignature"]}},
+                    "validitySeconds": 90 * 86400,
+                    "backdateSeconds": make_request().backdate_seconds,
+                    "hashAlgorithm": make_request().hash_algorithm,
+                    "deletionPolicy": "Refuse",
                 },
             }
         ],
@@ -299,6 +312,11 @@ def test_json_shows_what_is_replaced_and_revoked():
         "namespace": "default",
         "name": "old",
     }
+    before, after = by_action["update"]["before"], by_action["update"]["after"]
+    assert (before["deletionPolicy"], after["deletionPolicy"]) == ("Refuse", "Retain")
+    assert {name for name in after if after[name] != before[name]} == {"deletionPolicy"}
+    assert by_action["block"]["before"] is None
+    assert by_action["block"]["after"]["publicKeySha256"] == "ab" * 32
     assert by_action["finish"]["after"]["subject"] == "O=Example,CN=api.payments.example.com"
 
 

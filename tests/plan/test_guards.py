@@ -10,7 +10,7 @@ import pytest
 from pki_as_code.errors import UnsafePlanError
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import ManifestSet
-from pki_as_code.model import ObjectId, Plan
+from pki_as_code.model import FinishReservation, ObjectId, Plan
 from pki_as_code.plan.guards import CLASSES, guard_plan
 from tests.plan.worlds import (
     BASE,
@@ -21,6 +21,7 @@ from tests.plan.worlds import (
     project,
     record,
     request,
+    reserved,
     revocation,
     web,
 )
@@ -56,7 +57,7 @@ def test_as_many_revocations_as_allowed_pass_and_one_more_does_not():
         guard_plan(revoking(4), guarded(maxRevocations=3), {})
     assert no.value.exit_code == 4
     assert "--allow-unsafe revoke=4" in no.value.help
-    assert [finding.code for finding in no.value.findings] == ["plan.too_many"]
+    assert [finding.code for finding in no.value.findings] == ["plan.too_many_revocations"]
 
 
 def test_the_built_in_limit_of_revocations_is_20():
@@ -72,12 +73,21 @@ def test_no_revocation_at_all_can_be_the_limit():
         guard_plan(revoking(1), guarded(maxRevocations=0), {})
 
 
-@pytest.mark.parametrize(("before", "name"), [("", "issue"), ("old.example.com", "replace")])
-def test_new_certificates_and_replacements_are_limited(before, name):
+@pytest.mark.parametrize(
+    ("before", "name", "setting", "code"),
+    [
+        ("", "issue", "maxIssues", "plan.too_many_issues"),
+        ("old.example.com", "replace", "maxReplacements", "plan.too_many_replacements"),
+    ],
+)
+def test_new_certificates_and_replacements_are_limited(before, name, setting, code):
     planned = issuing(3, before=before)
-    guard_plan(planned, guarded(maxIssues=3), {})
-    with pytest.raises(UnsafePlanError, match=f"would {name} 3 certificates, the limit is 2"):
-        guard_plan(planned, guarded(maxIssues=2), {})
+    guard_plan(planned, guarded(**{setting: 3}), {})
+    with pytest.raises(UnsafePlanError, match=f"would {name} 3 certificates, the limit is 2") as no:
+        guard_plan(planned, guarded(**{setting: 2}), {})
+    assert [finding.code for finding in no.value.findings] == [code]
+    assert f"--allow-unsafe {name}=3" in no.value.help
+    assert setting in no.value.help
 
 
 def test_a_limit_is_lifted_for_its_class_and_up_to_its_number():
@@ -109,7 +119,7 @@ def test_renewals_are_limited_too():
     current = record(web())
     planned = plan(manifests, observe(manifests, current), now=current.not_after)
     guard_plan(planned, guarded(maxIssues=1), {})
-    with pytest.raises(UnsafePlanError, match="would renew 1 certificates"):
+    with pytest.raises(UnsafePlanError, match="would renew 1 certificate, the limit is 0"):
         guard_plan(planned, guarded(maxIssues=0), {})
     guard_plan(planned, guarded(maxIssues=0), {"renew": 1})
 
@@ -166,9 +176,11 @@ def test_a_plan_knows_how_many_certificates_are_live():
 def test_a_share_of_the_revocations_is_the_limit_from_10_certificates_up(live, most):
     guard_plan(*fleet(live, most), {})
     planned, manifests = fleet(live, most + 1)
-    with pytest.raises(UnsafePlanError, match=f"{most + 1} of {live} certificates") as no:
+    with pytest.raises(
+        UnsafePlanError, match=f"revoke {most + 1} certificates, the limit is 20% of {live}"
+    ) as no:
         guard_plan(planned, manifests, {})
-    assert [finding.code for finding in no.value.findings] == ["plan.too_many"]
+    assert [finding.code for finding in no.value.findings] == ["plan.too_many_revocations"]
     assert f"--allow-unsafe revoke={most + 1}" in no.value.help
     guard_plan(planned, manifests, {"revoke": most + 1})
     for allowed in ({"revoke": most}, {"empty": 100, "replay": 1}):
@@ -215,3 +227,108 @@ def test_every_class_can_be_named():
     assert CLASSES == (
         "revoke", "issue", "replace", "renew", "adopt", "empty", "replay", "new-store",
     )  # fmt: skip
+
+
+# --- No way around -------------------------------------------------------------------------------
+
+
+def test_a_number_and_a_share_that_are_both_exceeded_are_told_at_once():
+    planned = replace(revoking(30), live=100)
+    with pytest.raises(UnsafePlanError) as no:
+        guard_plan(planned, guarded(), {})
+    [finding] = no.value.findings
+    assert finding.message == (
+        "the plan would revoke 30 certificates, the limits are 20 and 20% of 100"
+    )
+    assert "raise maxRevocations and maxRevocationsPercent" in finding.help
+
+
+def test_every_limit_that_is_exceeded_is_told_and_each_must_be_lifted():
+    planned = issuing(3)
+    both = replace(planned, changes=(*planned.changes, *revoking(3).changes))
+    manifests = guarded(maxIssues=2, maxRevocations=2)
+    for allowed in ({}, {"issue": 3}, {"revoke": 3}):
+        with pytest.raises(UnsafePlanError) as no:
+            guard_plan(both, manifests, allowed)
+        assert len(no.value.findings) == 2 - len(allowed)
+    guard_plan(both, manifests, {"issue": 3, "revoke": 3})
+
+
+def test_refusals_and_limits_are_told_together():
+    manifests = load(BASE)
+    planned = plan(manifests, observe(manifests, record(web())))
+    with pytest.raises(UnsafePlanError) as no:
+        guard_plan(planned, manifests, {})
+    assert [f.code for f in no.value.findings] == ["plan.refused", "plan.emptied"]
+
+
+def test_what_the_run_has_done_already_counts():
+    planned, manifests = revoking(2), guarded(maxRevocations=3)
+    done = [
+        change
+        for change in revoking(4).changes
+        if change.certificate.serial_number >= 102  # type: ignore[union-attr]
+    ]
+    guard_plan(planned, manifests, {})
+    guard_plan(planned, manifests, {}, done[:1])
+    with pytest.raises(UnsafePlanError, match=r"revoke 4 certificates \(2 of them in this run"):
+        guard_plan(planned, manifests, {}, done)
+    guard_plan(planned, manifests, {"revoke": 4}, done)
+    guard_plan(replace(planned, changes=()), manifests, {}, done)
+
+
+def test_one_certificate_that_two_manifests_revoke_counts_once():
+    twice = revoking(2)
+    again = tuple(
+        replace(change, object_id=ObjectId("Revocation", "", "other")) for change in twice.changes
+    )
+    guard_plan(replace(twice, changes=twice.changes + again), guarded(maxRevocations=2), {})
+
+
+def test_what_was_reserved_before_counts_as_what_it_is():
+    """Whoever can write to the store could else have any number of them signed."""
+    manifests = load(BASE, certificate("web", subjectAltNames=["www.example.com"]))
+    first = plan(manifests, reserved(observe(manifests), manifests, web()))
+    assert [str(change.action) for change in first.changes] == ["finish"]
+    with pytest.raises(UnsafePlanError, match="would issue 1 certificate, the limit is 0"):
+        guard_plan(first, guarded(maxIssues=0), {})
+
+    [finish] = first.changes
+    assert isinstance(finish, FinishReservation)
+    for reason, name, limit in (
+        ("RequestChanged", "replace", "maxReplacements"),
+        ("NearingExpiry", "renew", "maxIssues"),
+    ):
+        open_one = replace(finish.reservation, replaces=7, reason=reason)
+        planned = replace(first, changes=(replace(finish, reservation=open_one),))
+        with pytest.raises(UnsafePlanError, match=f"would {name} 1 certificate"):
+            guard_plan(planned, guarded(**{limit: 0}), {})
+        guard_plan(planned, guarded(**{limit: 1}), {})
+
+
+def test_a_certificate_that_is_edited_and_due_is_a_replacement():
+    """Else a large edit could be made to look like renewals."""
+    old = certificate("web", subjectAltNames=["old.example.com"])
+    new = load(BASE, certificate("web", subjectAltNames=["www.example.com"]))
+    current = record(request(BASE, old))
+    planned = plan(new, observe(new, current), now=current.not_after)
+    with pytest.raises(UnsafePlanError, match="would replace 1 certificate"):
+        guard_plan(planned, guarded(maxReplacements=0), {})
+
+
+@pytest.mark.parametrize(("live", "safe"), [(9, True), (10, False), (12, True)])
+def test_a_share_of_replacements_is_limited_where_there_are_more_than_a_few(live, safe):
+    planned = replace(issuing(6, before="old.example.com"), live=live)
+    if safe:
+        guard_plan(planned, guarded(), {})
+        return
+    with pytest.raises(UnsafePlanError, match="replace 6 certificates, the limit is 50% of 10"):
+        guard_plan(planned, guarded(), {})
+    guard_plan(planned, guarded(maxReplacementsPercent=60), {})
+
+
+def test_a_share_of_new_certificates_is_limited_when_somebody_says_so():
+    planned = replace(issuing(6), live=10)
+    guard_plan(planned, guarded(), {})
+    with pytest.raises(UnsafePlanError, match="issue 6 certificates, the limit is 50% of 10"):
+        guard_plan(planned, guarded(maxIssuesPercent=50), {})

@@ -235,7 +235,7 @@ def test_a_hold_and_what_becomes_of_it_are_two_events():
 
 
 def test_a_renewal_that_failed_is_told_once():
-    failure = Failure(issued().object_id, "the key is gone", 1, NOW, NOW)
+    failure = Failure(issued().object_id, "the key is gone", 1, NOW, NOW, "")
     [notice] = due(40 * DAY, watching(), failure=failure)
     assert (notice.event, notice.failure) == (Event.RENEWAL_FAILED, "the key is gone")
     assert due(40 * DAY, watching(), failure=failure, told={("renewalFailed", 0, ADDRESS)}) == []

@@ -355,7 +355,7 @@ def test_an_authority_that_was_issued_cannot_be_changed(field, value):
     ("field", "value"),
     [
         ("validity", "100d"),
-        ("usages", ["crl", "ocsp"]),
+        ("usages", ["crl"]),
         ("crl", {"validity": "3d"}),
         ("signs", {"extensions": {"tlsFeature": {"value": ["status_request"]}}}),
         ("key", {"uri": "file:elsewhere.pem"}),
@@ -366,13 +366,6 @@ def test_what_an_authority_does_can_be_changed(field, value):
     after = load(BASE, authority("issuing", **{"parent": "root", "pathLength": 0, field: value}))
     planned = plan(after, observe(before))
     assert (planned.changes, planned.refused) == ((), ())
-
-
-def test_an_offline_authority_without_a_certificate_is_refused_with_the_way_out():
-    manifests = load(BASE, authority("vault", mode="offline"))
-    planned = plan(manifests, observe(load(BASE)))
-    assert refused(planned) == ["vault: AuthorityOffline"]
-    assert "spec.certificate" in planned.refused[0].help
 
 
 def test_a_parent_that_no_longer_signs_signs_no_new_authority():

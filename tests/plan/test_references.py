@@ -10,10 +10,8 @@ from tests.plan.worlds import (
     NOW,
     Files,
     authority,
-    certificate,
     load,
     namespace,
-    profile,
     project,
     revocation,
     watcher,
@@ -82,12 +80,6 @@ def test_a_team_may_name_its_own_namespace():
         (
             project(defaults={"issuer": "issuing"}, trust={"requireSignedCommits": True}),
             "pki.yaml",
-        ),
-        (profile("own", keys={"maxAge": "400d"}), "profiles/own.yaml"),
-        (profile("own", onChange="Reissue"), "profiles/own.yaml"),
-        (
-            certificate("web", subjectAltNames=["a.example.com"], onSupersede="Revoke"),
-            "certificates/web.yaml",
         ),
     ],
 )

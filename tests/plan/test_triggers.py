@@ -222,9 +222,13 @@ def test_an_edit_of_something_shared_changes_nothing_until_renewal(shared):
 
 def test_labels_watchers_and_renewal_windows_sign_nothing():
     planned = plan_again(
-        metadata={"labels": {"team": "a"}}, watchers=["a@example.com"], deletionPolicy="Retain"
+        metadata={"labels": {"team": "a"}},
+        watchers=["a@example.com"],
+        renewal={"mode": "Automatic", "before": "20d"},
+        onSupersede="Revoke",
+        supersedeDelay="1d",
     )
-    assert told(planned) == []
+    assert (told(planned), planned.findings, planned.unchanged) == ([], (), 3)
 
 
 # --- Renewal times -------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from pki_as_code.manifests.tree import WorkingFile
 from pki_as_code.model import (
     AUTHORITY,
     CERTIFICATE,
+    RESPONDER,
     CertificateRecord,
     CertificateRequest,
     CrlRecord,
@@ -81,7 +82,13 @@ def project(**spec: Any) -> Files:
 
 
 def authority(name: str, **spec: Any) -> Files:
-    given = {"subject": f"CN={name}", "key": {"uri": f"file:keys/{name}.pem"}, **spec}
+    """Return an authority; of itself one without an OCSP responder, which is planned like it."""
+    given = {
+        "subject": f"CN={name}",
+        "key": {"uri": f"file:keys/{name}.pem"},
+        "usages": ["sign", "crl"],
+        **spec,
+    }
     given = {field: value for field, value in given.items() if value is not None}
     return {f"authorities/{name}.yaml": manifest("CertificateAuthority", name, given)}
 
@@ -300,13 +307,18 @@ def plan(
     return made if crls else replace(made, changes=others)
 
 
-def told(planned: Plan, *, crls: bool = False) -> list[str]:
-    """Return what a plan does, in words: `issue web: DoesNotExist`; the CRLs only when asked."""
+def told(planned: Plan, *, responders: bool = False, crls: bool = False) -> list[str]:
+    """
+    Return what a plan does, in words: `issue web: DoesNotExist`; the CRLs only when asked.
+
+    OCSP responders are told of apart: each authority has one, whatever a test is about.
+    """
     return [
         f"{change.action} {change.object_id.path}: "
         f"{', '.join(reason.code for reason in change.reasons)}"
         for change in planned.changes
-        if crls or not isinstance(change, PublishCrl)
+        if (change.object_id.kind == RESPONDER) is responders
+        and (crls or not isinstance(change, PublishCrl))
     ]
 
 

@@ -11,8 +11,10 @@ import pytest
 from pki_as_code.errors import ContentionError, InvalidValueError, NotFoundError, StoreError
 from pki_as_code.model import ObjectId, Status
 from pki_as_code.stores.entries import (
+    Abandoned,
     Adopted,
     Authority,
+    Blocked,
     Failed,
     Genesis,
     Issued,
@@ -24,6 +26,7 @@ from pki_as_code.stores.entries import (
     Reserved,
     Retired,
     Revoked,
+    Updated,
 )
 from pki_as_code.stores.interface import CertificateFilter
 from tests.stores.conftest import Place
@@ -246,10 +249,14 @@ def test_recording_once_more_writes_nothing(place: Place, store: Any) -> None:
         Renamed(certificate_id("new"), old, "a" * 40, "certificates/new.yaml"),
         revocation(WEB, 0x2001),
         Notified(WEB, "root", 0x2001, "expiring", 86400, "mailto:ops@example.com"),
+        Updated(certificate_id("new"), "Revoke", "a" * 40, "certificates/new.yaml"),
+        Blocked(
+            "ab" * 32, "keyCompromise", "a" * 40, "inc.yaml", ObjectId("Revocation", "", "inc")
+        ),
         Retired(WEB, "a" * 40),
         Authority(ROOT, der(certificate("root", 0x1001, not_after=NOW + timedelta(days=3650)))),
         Adopted(API, "other", 0x77, der(certificate("api", 0x77)), "b" * 40, "api.yaml", "Retain"),
-        Failed(API, "the token is gone", 2, NOW + timedelta(hours=1)),
+        Failed(API, "the token is gone", 2, NOW + timedelta(hours=1), "sha256:ab"),
         Reconciled("a" * 40),
     ]
     record(store, *payloads)
@@ -383,7 +390,7 @@ def test_an_adopted_certificate_is_observed(store: Any) -> None:
 
 def test_failures_are_kept_until_it_works(store: Any) -> None:
     retry_at = NOW + timedelta(hours=1)
-    record(store, Failed(WEB, "the token is gone", 1, retry_at))
+    record(store, Failed(WEB, "the token is gone", 1, retry_at, "sha256:ab"))
     (failure,) = store.failures()
     assert (failure.object_id, failure.attempts, failure.failed_at) == (WEB, 1, NOW)
     assert store.observe([WEB])[WEB].failure == failure
@@ -527,8 +534,60 @@ def test_rebuilding_gives_the_same_index(place: Place, three: Any) -> None:
 def test_a_text_that_is_not_unicode_is_refused_and_nothing_is_written(store: Any) -> None:
     before = store.head()
     with pytest.raises(StoreError) as caught:
-        record(store, Failed(WEB, "\ud800", 1, NOW))
+        record(store, Failed(WEB, "\ud800", 1, NOW, ""))
     assert caught.value.code == "store.unencodable"
     with pytest.raises(StoreError):
         record(store, Retired(ObjectId("Certificate", "..", "web"), "a" * 40))
     assert store.head() == before
+
+
+# --- Single serial numbers -----------------------------------------------------------------------
+
+
+def test_only_what_was_issued_or_given_up_has_a_status(store: Any) -> None:
+    issue(store, reservation(WEB, 0x2001))
+    held = reservation(API, 0x2002)
+    store.reserve([held], now=NOW, message="Reserve")
+    found = store.serial_status("root", 0x2001)
+    assert (found.serial_number, found.revocation) == (0x2001, None)
+    assert found.not_after == NOW + timedelta(days=90)
+    for issuer, number in (("root", 0x2002), ("root", 0x2003), ("other", 0x2001), ("root", -1)):
+        assert store.serial_status(issuer, number) is None
+    record(store, revocation(WEB, 0x2001))
+    record(store, Abandoned(API, "root", 0x2002, "NoLongerAsked", "c" * 40))
+    assert store.serial_status("root", 0x2001).revocation.reason == "keyCompromise"
+    given_up = store.serial_status("root", 0x2002).revocation
+    assert (given_up.reason, given_up.revocation_date) == ("unspecified", NOW)
+
+
+def test_serial_numbers_are_streamed_in_order_and_agree_with_what_is_revoked(store: Any) -> None:
+    issue(store, reservation(API, 0x2005, not_after=NOW + timedelta(days=10)))
+    issue(store, reservation(WEB, 0x2004))
+    record(store, revocation(WEB, 0x2004))
+    held = reservation(certificate_id("db"), 0x2003)
+    store.reserve([held], now=NOW, message="Reserve")
+    record(store, Abandoned(certificate_id("db"), "root", 0x2003, "Gone", "c" * 40))
+    numbers = [status.serial_number for status in store.serial_statuses("root")]
+    assert numbers == sorted(numbers) and {0x2003, 0x2004, 0x2005} <= set(numbers)
+    late = NOW + timedelta(days=11)
+    assert 0x2005 not in [
+        s.serial_number for s in store.serial_statuses("root", not_after_from=late)
+    ]
+    revoked = {number: found for number, found, _ in store.revoked("root")}
+    streamed = {
+        s.serial_number: s.revocation for s in store.serial_statuses("root") if s.revocation
+    }
+    assert streamed == revoked
+    assert all(store.serial_status("root", number).revocation == r for number, r in revoked.items())
+
+
+def test_certificates_are_counted_as_their_records_say(store: Any) -> None:
+    issue(store, reservation(WEB, 0x2001))
+    issue(store, reservation(API, 0x2002))
+    record(store, revocation(WEB, 0x2001), revocation(API, 0x2002, "certificateHold"))
+    issue(store, reservation(certificate_id("db"), 0x2003, not_after=NOW + timedelta(days=1)))
+    for now in (NOW, NOW + timedelta(days=2)):
+        expected = dict.fromkeys(Status, 0)
+        for found in store.find(CertificateFilter(kinds=())):
+            expected[found.status(now)] += 1
+        assert store.count_certificates(now) == expected

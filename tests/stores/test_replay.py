@@ -16,6 +16,7 @@ from pki_as_code.model import CERTIFICATE_HOLD, ObjectId
 from pki_as_code.stores import open_store
 from pki_as_code.stores.entries import (
     Adopted,
+    Blocked,
     Crl,
     Failed,
     Notified,
@@ -26,6 +27,7 @@ from pki_as_code.stores.entries import (
     Reserved,
     Retired,
     Revoked,
+    Updated,
 )
 from tests.stores.material import (
     NOW,
@@ -59,6 +61,15 @@ payloads: st.SearchStrategy[Payload] = st.one_of(
     st.builds(Released, objects, st.just("root"), numbers, st.just("c"), st.just("p")),
     st.builds(Renamed, objects, objects, st.just("c"), st.just("p")),
     st.builds(Retired, objects, st.just("c")),
+    st.builds(Updated, objects, st.sampled_from(["Retain", "Revoke"]), st.just("c"), st.just("p")),
+    st.builds(
+        Blocked,
+        st.sampled_from(["ab" * 32, "cd" * 32]),
+        st.just("keyCompromise"),
+        st.just("c"),
+        st.just("p"),
+        objects,
+    ),
     st.builds(Failed, objects, st.just("no"), st.integers(1, 3), st.just(NOW + timedelta(hours=1))),
     st.builds(Notified, objects, st.just("root"), numbers, st.just("e"), st.just(1), st.just("m")),
     st.builds(

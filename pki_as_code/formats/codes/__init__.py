@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pki_as_code.formats.codes import (
+    ceremonies,
+    guards,
     keys,
     lints,
     manifests,
     names,
     notices,
+    ocsp,
     planning,
+    publishing,
     revocation_lists,
     running,
 )
@@ -16,7 +20,20 @@ from pki_as_code.formats.codes.base import Explanation
 
 __all__ = ["CODES", "Explanation"]
 
-_GROUPS = (keys, lints, manifests, names, notices, planning, revocation_lists, running)
+_GROUPS = (
+    ceremonies,
+    guards,
+    keys,
+    lints,
+    manifests,
+    names,
+    notices,
+    ocsp,
+    planning,
+    publishing,
+    revocation_lists,
+    running,
+)
 
 CODES: dict[str, Explanation] = {
     code: explanation for group in _GROUPS for code, explanation in group.CODES.items()

@@ -34,6 +34,18 @@ CODES: dict[str, Explanation] = {
         "What lies there is packed, copied and pushed by git and by tools around it.",
         "Keep the key in a directory that git ignores, or outside the repository.",
     ),
+    "key.compromised": Explanation(
+        "The key of an authority was lost.",
+        "A Revocation for keyCompromise names it, or named it once: whoever has the key could sign "
+        "in the name of the authority.",
+        "Name another `spec.key.uri`; a new key is made there.",
+    ),
+    "key.max_age": Explanation(
+        "A key was used for longer than the profile allows.",
+        "`keys.maxAge` counts from the first certificate with the key, over all renewals: a key "
+        "that is never changed is lost some day, and nobody notices.",
+        "Make a new key and CSR, and commit the CSR in place of the old one.",
+    ),
     "key.missing": Explanation(
         "There is no private key where the manifest says.",
         "Without its key an authority can sign nothing. What it signed before stays valid.",

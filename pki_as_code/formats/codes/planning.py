@@ -8,7 +8,8 @@ AUTHORITY = explanations(
     "authority",
     {
         "bad_certificate": "The certificate in an authority's manifest cannot be read.",
-        "certificate_differs": "The certificate in an authority's manifest is for another subject.",
+        "certificate_differs": "The certificate in an authority's manifest is not what the rest of "
+        "it asks for.",
         "certificate_unfit": "The certificate of an authority made elsewhere cannot be taken up.",
         "certificate_unreadable": "The certificate in an authority's manifest is not a PEM "
         "certificate.",
@@ -77,6 +78,11 @@ CERTIFICATE = explanations(
     {
         "algorithms_differ": "A certificate names two different signature algorithms.",
         "bad_validity": "A certificate would not be valid after now.",
+        "csr_wanted": (
+            "A new CSR is wanted: the time to renew has come.",
+            "Renewal mode `Request` has a new key for each certificate.",
+            "Make a new key and CSR, and commit the CSR in place of the old one.",
+        ),
         "duplicate_name": "A name is listed twice.",
         "ends_before_it_begins": "A certificate would end before it begins.",
         "no_csr": (
@@ -107,6 +113,14 @@ CERTIFICATE = explanations(
             "CRLs and OCSP responses are found by name: it could pass for the authority.",
             "Give it a subject of its own.",
         ),
+        "waiting_to_retry": (
+            "A certificate could not be signed a short while ago, and is tried again later.",
+            "What is wrong with a key is seldom right a minute later. Each failure doubles the "
+            "time, from five minutes to a day; other certificates go on. An edited manifest is "
+            "tried at once.",
+            "Put right what the message says; then `pkictl reconcile --only NAME`, or --retry for "
+            "all, tries at once.",
+        ),
         "supersede_delay": "supersedeDelay has no meaning without `onSupersede: Revoke`.",
         "unreadable": "A certificate cannot be parsed.",
     },
@@ -123,8 +137,8 @@ CSR = explanations(
         "empty": "The file of a CSR is empty.",
         "key_compromised": (
             "A certificate is asked for with a key that was lost.",
-            "A certificate with this key was revoked for keyCompromise: whoever has the key could "
-            "use the new one, too.",
+            "A Revocation for keyCompromise named it, or a certificate with it; removing that "
+            "changes nothing. Whoever has the key could use the new certificate, too.",
             "Make a new key and CSR.",
         ),
         "key_of_authority": (
@@ -202,55 +216,17 @@ REVOCATION = explanations(
             "As long as one of them does, the certificate stays on hold.",
             "Write `release: true` in the other manifest, too.",
         ),
+        "permanent": (
+            "A Revocation was removed, and what it did stays.",
+            "RFC 5280 section 5.3.1: a revocation is permanent, but for a hold, which is lifted by "
+            "`release: true` and not by silence.",
+            "Nothing; or put it back, so that people see why.",
+        ),
         "serial_and_issuer": "A serial number is given without its issuer, or the other way round.",
     },
     why="A revocation is permanent, so that it must be clear which certificate it is for.",
     remedy="Name one of `certificate`, `serial` with `issuer`, or `spkiSha256`; `pkictl "
     "list_certs` shows them.",
-)
-
-PLAN = explanations(
-    "plan",
-    {
-        "emptied": (
-            "No certificate is asked for any more, and the store looks after some.",
-            "A lost directory and a repository that means it look just the same.",
-            "Put the manifests back, or allow it for one run with --allow-unsafe empty=N.",
-        ),
-        "new_store": (
-            "The store is empty, and an authority has a key already.",
-            "A misspelt name of a store, or a branch that was not fetched, looks like a new one: "
-            "every certificate would be issued again.",
-            "Check `spec.store` and PKI_STORE, fetch the branch; or allow it for one run with "
-            "--allow-unsafe new-store=1.",
-        ),
-        "replay": (
-            "The commit does not stand on the one that was reconciled last.",
-            "An old commit asks for what was changed since: going back must be meant.",
-            "Reconcile the newest commit, or allow it for one run with --allow-unsafe replay=1.",
-        ),
-        "unprotected": (
-            "The commit is not on the protected branch.",
-            "`trust.protectedRef` says which branch has been reviewed.",
-            "Merge it first, or allow it for one run with --allow-unsafe replay=1.",
-        ),
-        "refused": "The plan refuses a change, and nothing was changed.",
-        "stale": (
-            "The plan is not the one that was reviewed.",
-            "Something changed since; what would be done now was not seen by anybody.",
-            "Plan again, and review that one.",
-        ),
-        "too_many": (
-            "The plan goes beyond the number of changes that is usual.",
-            "A mistake in one place (a profile, a directory that is gone) may change everything.",
-            "Review it; then allow it for one run with --allow-unsafe CLASS=N, or raise "
-            "`spec.guards` in pki.yaml.",
-        ),
-        "unsafe": "The plan is valid, and larger or other than what is done without being asked "
-        "twice.",
-    },
-    why="Nothing is destroyed by absence, and nothing large by accident.",
-    remedy="Read the plan: it says for each refusal what can be done.",
 )
 
 OTHERS = {
@@ -298,7 +274,7 @@ OTHERS = {
         "apply",
         {"partial": "Some changes were made, others failed."},
         why="Changes that do not depend on each other go on when one fails.",
-        remedy="The failures are listed; the next `pkictl reconcile` tries them again.",
+        remedy="The failures are listed; `pkictl status` says when they are tried again.",
     ),
 }
 
@@ -307,6 +283,5 @@ CODES: dict[str, Explanation] = {
     **CERTIFICATE,
     **CSR,
     **REVOCATION,
-    **PLAN,
     **OTHERS,
 }

@@ -237,7 +237,14 @@ OTHERS = {
     ),
     **explanations(
         "file",
-        {"cannot_write": "A file that a command was told to write cannot be written."},
+        {
+            "cannot_write": "A file that a command was told to write cannot be written.",
+            "exists": (
+                "A file is where a command was told to write.",
+                "Where keys are around, nothing is replaced: it might be one.",
+                "Name another file, or remove the one that is there.",
+            ),
+        },
         why="What was asked for is not there then.",
         remedy="Name a file in a directory that exists and can be written, or - for stdout.",
     ),

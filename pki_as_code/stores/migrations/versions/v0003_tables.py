@@ -44,6 +44,13 @@ CREATE TABLE authorities (
     PRIMARY KEY (name)
 );
 
+CREATE TABLE blocked_keys (
+    public_key_sha256 TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    requested_by TEXT NOT NULL,
+    PRIMARY KEY (public_key_sha256)
+);
+
 CREATE TABLE certificates (
     issuer TEXT NOT NULL,
     serial_number TEXT NOT NULL,
@@ -70,6 +77,7 @@ CREATE TABLE certificates (
     revocation_date TEXT,
     invalidity_date TEXT,
     requested_by TEXT,
+    superseded_at TEXT,
     PRIMARY KEY (issuer, serial_number)
 );
 CREATE INDEX certificates_by_common_name ON certificates (common_name);
@@ -77,10 +85,12 @@ CREATE INDEX certificates_by_fingerprint ON certificates (fingerprint_sha256);
 CREATE INDEX certificates_by_kind ON certificates (kind);
 CREATE INDEX certificates_by_name ON certificates (namespace, name);
 CREATE INDEX certificates_by_not_after ON certificates (not_after, serial_number, issuer);
-CREATE INDEX certificates_by_public_key ON certificates (public_key_sha256);
+CREATE INDEX certificates_by_public_key ON certificates (public_key_sha256, not_before);
 CREATE INDEX certificates_by_serial_number ON certificates (serial_number);
 CREATE INDEX certificates_revoked ON certificates (issuer, serial_number)
     WHERE revocation_date IS NOT NULL;
+CREATE INDEX certificates_superseded ON certificates (kind, namespace, name, not_after)
+    WHERE superseded_at IS NOT NULL AND revocation_date IS NULL;
 
 CREATE TABLE crl_progress (
     issuer TEXT NOT NULL,
@@ -142,6 +152,7 @@ CREATE TABLE objects (
     failure_message TEXT,
     failure_attempts BIGINT,
     failed_at TEXT,
+    failure_request_digest TEXT,
     retry_at TEXT,
     renamed_from TEXT,
     PRIMARY KEY (kind, namespace, name)

@@ -1,0 +1,112 @@
+"""`pkictl publish`: what clients fetch, laid out for a static web server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from pki_as_code.cli.console import Console
+from pki_as_code.cli.options import option, output_option
+
+if TYPE_CHECKING:
+    from pki_as_code.model import JsonValue
+    from pki_as_code.publish.interface import Section
+    from pki_as_code.publish.publishing import PublishReport
+    from pki_as_code.workspace import Workspace
+
+_MOST_LISTED = 20
+
+
+@click.command(help="Lay out certificates, CRLs and OCSP responses for a static web server.")
+@option("--out", metavar="DEST", required=True,
+        help="A directory, git:BRANCH or s3://BUCKET/PREFIX.")  # fmt: skip
+@option("--certificates/--no-certificates", default=True,
+        help="Those of end entities too; without, the published ones are removed.")  # fmt: skip
+@option("--ocsp/--no-ocsp", default=True, show_default=True,
+        help="Responses signed in advance, by the responders' own keys.")  # fmt: skip
+@option("--push/--no-push", default=True, help="Push the branch if there is a remote.")
+@output_option("text", "json")
+@click.pass_obj
+def command(
+    console: Console, /, out: str, certificates: bool, ocsp: bool, push: bool, output: str
+) -> int:
+    from pki_as_code.cli.session import reading
+    from pki_as_code.errors import EXIT_FAILED
+    from pki_as_code.formats.findings import format_findings
+    from pki_as_code.formats.structured import format_json
+    from pki_as_code.publish import open_destination
+    from pki_as_code.publish.publishing import publish
+    from pki_as_code.publish.sections import SECTIONS
+
+    if console.offline and out.lower().startswith("s3:"):
+        raise click.UsageError("a bucket cannot be reached with --offline")
+    wanted = [
+        section for name, section in SECTIONS.items() if certificates or name != "certificates"
+    ]
+    destination = open_destination(out, root=console.directory, push=push and not console.offline)
+    now = console.now()
+    with reading(console, "HEAD") as workspace:
+        if ocsp:
+            wanted.append(_ocsp_section(console, workspace, now))
+        report = publish(workspace.store, destination, now, sections=wanted)
+    if output == "json":
+        console.write(format_json(_report_json(report)))
+    else:
+        console.write(_format_report(report))
+        if report.findings:
+            console.note(format_findings(report.findings, color=False).rstrip())
+    return EXIT_FAILED if report.failed else 0
+
+
+def _ocsp_section(console: Console, workspace: Workspace, now: datetime) -> Section:
+    """Return the section of what the responders sign whose keys are here."""
+    from pki_as_code.cli.console import EnvironmentSecrets
+    from pki_as_code.publish.ocsp import ocsp_files
+    from pki_as_code.responder import open_responders
+    from pki_as_code.responder.static import presigned_responses
+
+    store = workspace.store
+    secrets = EnvironmentSecrets(interactive=console.interactive)
+    opened, failed = open_responders(workspace.loaded.manifests, store, workspace.root, secrets)
+
+    def responses() -> Iterator[tuple[str, bytes]]:
+        for name in sorted(opened):
+            yield from presigned_responses(store, opened[name], now)
+
+    return ocsp_files(responses, {name: error.message for name, error in failed.items()})
+
+
+def _format_report(report: PublishReport) -> str:
+    from pki_as_code.escape import safe
+    from pki_as_code.formats.terminal import count_of
+
+    if not report.written and not report.removed:
+        files = count_of(report.unchanged, "file")
+        return f"Nothing changed: {files} in {safe(report.destination)}, as they should be.\n"
+    changes = [*(f"+ {path}" for path in report.written), *(f"- {path}" for path in report.removed)]
+    shown = [safe(line) for line in changes[:_MOST_LISTED]]
+    if len(changes) > _MOST_LISTED:
+        shown.append(f"... and {len(changes) - _MOST_LISTED:,} more")
+    told = (
+        f"{count_of(len(report.written), 'file')} written, {len(report.removed):,} removed, "
+        f"{report.unchanged:,} unchanged: {safe(report.destination)}, from entry "
+        f"{report.sequence} of the ledger."
+    )
+    return "\n".join([*shown, told, ""])
+
+
+def _report_json(report: PublishReport) -> JsonValue:
+    from pki_as_code.formats.findings import diagnostic_json
+
+    return {
+        "schemaVersion": 1,
+        "destination": report.destination,
+        "ledgerSequence": report.sequence,
+        "written": list(report.written),
+        "removed": list(report.removed),
+        "unchanged": report.unchanged,
+        "diagnostics": [diagnostic_json(finding) for finding in report.findings],
+    }
