@@ -173,19 +173,20 @@ class DatabaseStore(LedgerStore):
                 check_schema_version(version, self.place)
         if version != tables.SCHEMA_VERSION:
             self._prepare(version)
+        # Read before the state that is looked at: it is noted after what it tells of is there.
+        seen = self._seen.read() if self._seen else NOTHING_SEEN
         with reading(self._engine, self.place) as connection:
             check_position(connection)
-            head = self._check_seen(connection)
+            head = self._check_seen(connection, seen)
         if self._temporary is None:
             self._note_head(head)
         self._is_ready = True
 
     # --- What was seen ---
 
-    def _check_seen(self, connection: Connection) -> Head:
+    def _check_seen(self, connection: Connection, seen: Head) -> Head:
         """Return the head. Raises `StoreError` (`store.rolled_back`) when it went back."""
         head = read_head(connection)
-        seen = self._seen.read() if self._seen else NOTHING_SEEN
         if seen.sequence < 0 or (seen.sequence, seen.digest) == (head.sequence, head.digest):
             return head
         table = tables.ledger

@@ -88,6 +88,8 @@ class PostgresStore(DatabaseStore):
         engine = open_postgres(address)
         seen = SeenHead.of_database(repository, address.place)
         store = cls(address.uri, engine, address.schema, read_only=read_only, seen=seen)
+        # Before it is looked for: another run may make it now.
+        known = seen.unless_new() if seen and read_only else None
         try:
             with reading(engine, address.uri) as connection:
                 store._check_access(connection)
@@ -102,7 +104,7 @@ class PostgresStore(DatabaseStore):
         temporary = TemporaryDirectory(prefix="pki-as-code-")
         empty = open_sqlite(Path(temporary.name) / "empty.db")
         return cls(
-            address.uri, empty, address.schema, read_only=True, seen=seen, temporary=temporary
+            address.uri, empty, address.schema, read_only=True, seen=known, temporary=temporary
         )
 
     def _check_access(self, connection: Connection) -> None:

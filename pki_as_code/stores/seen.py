@@ -61,6 +61,10 @@ class SeenHead:
             raise self._unreadable("it was changed by hand")
         return Head(int(match.group(2)), match.group(1), None)
 
+    def unless_new(self) -> Self | None:
+        """Return this for a store that was seen before, None for one that never was."""
+        return None if self.read() == NOTHING_SEEN else self
+
     def note(self, head: Head) -> None:
         """Note the end of a ledger, durably. Raises `OSError`."""
         value = {"digest": head.digest, "sequence": head.sequence}

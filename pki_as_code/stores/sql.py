@@ -48,11 +48,12 @@ class SqlStore(DatabaseStore):
         seen = SeenHead.of_database(repository, str(path))
         if not read_only:
             return cls(uri, open_sqlite(path), str(path), seen=seen)
+        known = seen and seen.unless_new()  # before it is looked for: another run may make it now
         if not path.exists():
             # Nothing was issued yet, and reading must not make the file.
             temporary = TemporaryDirectory(prefix="pki-as-code-")
             engine = open_sqlite(Path(temporary.name) / "empty.db")
-            return cls(uri, engine, str(path), read_only=True, seen=seen, temporary=temporary)
+            return cls(uri, engine, str(path), read_only=True, seen=known, temporary=temporary)
         return cls(uri, _open_for_reading(path), str(path), read_only=True, seen=seen)
 
     def _prepare(self, version: int | None) -> None:  # noqa: ARG002 (looked up again, locked)

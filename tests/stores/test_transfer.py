@@ -41,7 +41,7 @@ def fill(store: Any, directory: Path) -> None:
             Adopted(
                 WEB, "other", 0x77, der(certificate("web", 0x77)), "b" * 40, "w.yaml", "Retain"
             ),
-            Failed(certificate_id("no"), "es ging nicht: ü\0", 1, later),
+            Failed(certificate_id("no"), "es ging nicht: ü\0", 1, later, "d"),
             Reconciled("a" * 40),
         ],
         now=later,
