@@ -97,6 +97,9 @@ class _Demo:
         self._step(6, "revoke: by a command, which writes the manifest and reconciles just that")
         self._pkictl("revoke_cert", "web", "--reason", "keyCompromise", "--yes")
         self._pkictl("list_certs", "--revoked")
+        crl = place.parent / "engineer/issuing.crl"
+        self._pkictl("dump_crl", "issuing", str(crl))
+        self._verify_revoked(root, chain, crl)
         self._pkictl("store", "verify")
 
     def _step(self, number: int, text: str) -> None:
@@ -179,6 +182,24 @@ class _Demo:
         with reading(console) as workspace:
             root = workspace.authority_certificates()["root"]
         write_file_atomically(path, pem(root).encode())
+
+    def _verify_revoked(self, root: Path, chain: Path, crl: Path) -> None:
+        """Ask once more, with the CRL: it is refused now."""
+        from cryptography import x509
+
+        arguments = [
+            "verify", "-crl_check", "-CAfile", str(root), "-untrusted", str(chain),
+            "-CRLfile", str(crl), str(chain),
+        ]  # fmt: skip
+        if shutil.which("openssl"):
+            self._show("openssl", arguments)
+            self._run(["openssl", *arguments], self.place, expect=2)
+            return
+        certificate = x509.load_pem_x509_certificates(chain.read_bytes())[0]
+        listed = x509.load_pem_x509_crl(crl.read_bytes())
+        found = listed.get_revoked_certificate_by_serial_number(certificate.serial_number)
+        word = "revoked" if found else "not listed"
+        self.console.write(f"    (no openssl here) looked up in the CRL: {word}\n")
 
     def _verify(self, root: Path, chain: Path) -> None:
         """Ask somebody else whether the certificate is good: OpenSSL where it is installed."""

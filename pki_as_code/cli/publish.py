@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,10 @@ def _format_report(report: PublishReport) -> str:
     if not report.written and not report.removed:
         files = count_of(report.unchanged, "file")
         return f"Nothing changed: {files} in {safe(report.destination)}, as they should be.\n"
-    changes = [*(f"+ {path}" for path in report.written), *(f"- {path}" for path in report.removed)]
+    changes = [
+        *(f"+ {path}" for path in _summarised(report.written)),
+        *(f"- {path}" for path in _summarised(report.removed)),
+    ]
     shown = [safe(line) for line in changes[:_MOST_LISTED]]
     if len(changes) > _MOST_LISTED:
         shown.append(f"... and {len(changes) - _MOST_LISTED:,} more")
@@ -96,6 +100,13 @@ def _format_report(report: PublishReport) -> str:
         f"{report.sequence} of the ledger."
     )
     return "\n".join([*shown, told, ""])
+
+
+def _summarised(paths: Sequence[str]) -> Iterator[str]:
+    """Yield the paths; the responses of an authority, whose names tell nobody anything, as one."""
+    responses = Counter(path.split("/")[1] for path in paths if path.startswith("ocsp/"))
+    yield from (path for path in paths if not path.startswith("ocsp/"))
+    yield from (f"ocsp/{name}/ ({count:,})" for name, count in sorted(responses.items()))
 
 
 def _report_json(report: PublishReport) -> JsonValue:

@@ -96,6 +96,8 @@ def plan_crls(
         for item in items
         if isinstance(item, IssueCertificate | FinishReservation | AdoptAuthority)
         and item.object_id.kind == AUTHORITY
+        # `import_ca` takes up the certificate alone, and brings the key to it afterwards.
+        and not (frame.only and isinstance(item, AdoptAuthority))
     }
     issuers_changed = {issuer for issuer, _ in changed}
     for authority in parents_first(desired.manifests):

@@ -47,6 +47,8 @@ class Site:
     store: str = "git:pki-issued"
     opened: list[Workspace] = field(default_factory=list)
     secrets: GivenSecrets = field(default_factory=GivenSecrets)
+    now: datetime = NOW
+    """When things are done unless a test says otherwise."""
 
     # --- The repository ---
 
@@ -83,13 +85,15 @@ class Site:
         self.opened.append(opened)
         return opened
 
-    def plan(self, *, ref: str | None = "HEAD", now: datetime = NOW, only: Any = ()) -> Plan:
-        return self.workspace(ref).plan(now, only)
+    def plan(
+        self, *, ref: str | None = "HEAD", now: datetime | None = None, only: Any = ()
+    ) -> Plan:
+        return self.workspace(ref).plan(now or self.now, only)
 
     def run(
         self,
         *,
-        now: datetime = NOW,
+        now: datetime | None = None,
         only: Collection[ObjectId] = (),
         on_plan: Callable[[Plan], None] = lambda _: None,
         issuers: Callable[[Workspace, GivenSecrets], Issuers] = Issuers,
@@ -98,7 +102,10 @@ class Site:
         """Reconcile HEAD to the end."""
         workspace = self.workspace()
         settings = Settings(
-            issuers(workspace, self.secrets), now, frozenset(only), dict(allowed or {})
+            issuers(workspace, self.secrets),
+            now or self.now,
+            frozenset(only),
+            dict(allowed or {}),
         )
         return list(reconcile(workspace, settings, on_plan))
 
@@ -209,9 +216,9 @@ def template(bare_template: Path, memory_directory: Path) -> Path:
     return site.root
 
 
-def copy_of(template: Path, root: Path) -> Site:
+def copy_of(template: Path, root: Path, now: datetime = NOW) -> Site:
     shutil.copytree(template, root, symlinks=True)
-    return Site(root)
+    return Site(root, now=now)
 
 
 @pytest.fixture

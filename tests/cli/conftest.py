@@ -1,7 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,24 +11,45 @@ import pytest
 from pki_as_code.cli import main
 from tests.apply.site import (
     Site,
-    bare_site,
     bare_template,
+    copy_of,
     directory,
     git_identity,
     memory_directory,
-    site,
-    template,
+    told,
 )
 
 __all__ = [
-    "bare_site",
     "bare_template",
     "directory",
     "git_identity",
     "memory_directory",
-    "site",
-    "template",
 ]
+
+START = datetime.now(UTC).replace(microsecond=0)
+"""The commands look at the clock: what they find was made just before."""
+
+
+@pytest.fixture(scope="session")
+def template(bare_template: Path, memory_directory: Path) -> Path:
+    site = copy_of(bare_template, memory_directory / "template", START)
+    assert told(site.run()) == ["issue root", "issue issuing"]
+    site.close()
+    return site.root
+
+
+@pytest.fixture
+def site(template: Path, directory: Path) -> Iterator[Site]:
+    copied = copy_of(template, directory / "example-pki", START)
+    yield copied
+    copied.close()
+
+
+@pytest.fixture
+def bare_site(bare_template: Path, directory: Path) -> Iterator[Site]:
+    copied = copy_of(bare_template, directory / "bare-pki", START)
+    yield copied
+    copied.close()
 
 
 @dataclass(frozen=True)

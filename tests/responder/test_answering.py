@@ -145,7 +145,7 @@ def reserve(site: Site, name: str) -> Reservation:
     workspace = site.workspace()
     (change,) = workspace.plan(NOW).changes
     reservation = worlds.reserved(
-        workspace.observe(worlds.resolve_all(workspace.loaded.manifests)),
+        workspace.observe(worlds.resolve_all(workspace.loaded.manifests), NOW),
         workspace.loaded.manifests,
         change.request,
     ).reservations[0]
