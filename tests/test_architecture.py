@@ -50,7 +50,17 @@ SIGNERS = ("issuance/", "keys/")
 
 ONLY_EXIT = "__main__.py"
 
-HEAVY = ("git", "sqlalchemy", "rich", "cryptography", "pydantic", "yaml", "jsonschema")
+HEAVY = (
+    "alembic",
+    "cryptography",
+    "git",
+    "jsonschema",
+    "psycopg",
+    "pydantic",
+    "rich",
+    "sqlalchemy",
+    "yaml",
+)
 """What `--help` must not import, for the sake of its start-up time."""
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -112,8 +112,8 @@ class Commands(click.Group):
 @option(
     "--store",
     metavar="URI",
-    help="Where issued certificates are recorded, instead of what pki.yaml says: git:BRANCH or "
-    "sqlite:///FILE.",
+    help="Where issued certificates are recorded, instead of what pki.yaml says: git:BRANCH, "
+    "sqlite:///FILE or postgresql://HOST/DATABASE.",
 )
 @option("--offline", is_flag=True, help="Use no network: the store as it is here.")
 @option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from pki_as_code.durable import write_file_atomically
@@ -53,9 +54,11 @@ def _is_stream(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
-def write_output_file(path: Path, data: bytes) -> None:
+def write_output_file(path: Path, data: bytes | Iterable[bytes]) -> None:
     """
     Make `path` hold `data`, in the place of what was there; a device or a pipe is written to.
+
+    What is too large for the memory comes in parts.
 
     Raises:
         PkiAsCodeError: `file.cannot_write`, with the system's reason.
@@ -64,7 +67,7 @@ def write_output_file(path: Path, data: bytes) -> None:
         target = path.resolve()  # a link goes on leading to the file
         if target.exists() and not target.is_file() and not target.is_dir():
             with target.open("wb") as opened:
-                opened.write(data)
+                opened.writelines((data,) if isinstance(data, bytes) else data)
             return
         if target.is_dir():
             raise IsADirectoryError(None, "it is a directory")

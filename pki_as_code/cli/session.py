@@ -49,6 +49,18 @@ def reading_store(console: Console) -> Iterator[Store]:
 
 
 @contextmanager
+def writing_store(console: Console) -> Iterator[Store]:
+    """Open the store alone, to be written, whatever the manifests but pki.yaml look like."""
+    store = open_issued(
+        console.directory, console.store, fetch=not console.offline, read_only=False
+    )
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
 def naming_offline() -> Iterator[None]:
     """For what only reads: say which option does without the remote, when that fails."""
     try:

@@ -6,6 +6,7 @@ To add a store: implement `interface.Store` in a module of its own, then list it
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 
 STORES: Final = {
     "git": "pki_as_code.stores.git:GitStore",
+    "postgres": "pki_as_code.stores.postgres:PostgresStore",
+    "postgresql": "pki_as_code.stores.postgres:PostgresStore",
+    "postgresql+psycopg": "pki_as_code.stores.postgres:PostgresStore",
     "sqlite": "pki_as_code.stores.sql:SqlStore",
 }
 """The class for each scheme, imported when it is used."""
-
-_NOT_YET: Final = frozenset({"postgresql", "postgres"})
 
 
 def open_store(
@@ -44,15 +46,9 @@ def open_store(
     Raises `StoreError` (`store.unknown_scheme`, `store.bad_uri`, and whatever is wrong with it).
     """
     scheme = uri.partition(":")[0].lower()
-    if scheme in _NOT_YET:
-        raise StoreError(
-            "this version cannot use PostgreSQL yet",
-            help="use git:<branch>, or sqlite:///file on one server",
-            code="store.unsupported_scheme",
-        )
     if ":" not in uri or scheme not in STORES:
         raise StoreError(
-            f"{quoted(uri)} does not name a store: its scheme is not known",
+            f"{quoted(_without_password(uri))} does not name a store: its scheme is not known",
             help=f"known are {', '.join(f'{known}:' for known in sorted(STORES))}; "
             "for example git:pki-issued or sqlite:///issued.db",
             code="store.unknown_scheme",
@@ -61,3 +57,7 @@ def open_store(
     store_class: Any = getattr(import_module(module), name)
     opened: Store = store_class.open(uri, repository, root=root, push=push, read_only=read_only)
     return opened
+
+
+def _without_password(uri: str) -> str:
+    return re.sub(r"//[^/@]*@", "//…@", uri)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, select, tuple_
+from sqlalchemy import ARRAY, Connection, Table, bindparam, func, select, tuple_
 
 from pki_as_code.model import CrlRecord, ObjectId, Reservation
 from pki_as_code.stores import tables
-from pki_as_code.stores.interface import CrlKey
+from pki_as_code.stores.interface import CrlKey, Head
+from pki_as_code.stores.postgres_engine import POSTGRESQL
 from pki_as_code.stores.rows import (
     failure_of,
     object_of,
@@ -22,6 +23,7 @@ from pki_as_code.stores.states import (
     CertificateState,
     CrlProgress,
     ObjectState,
+    head_of,
 )
 
 CHUNK: Final = 400
@@ -81,8 +83,19 @@ def load_reservations(
     }
 
 
+def load_abandoned(connection: Connection, keys: Iterable[CertificateKey]) -> set[CertificateKey]:
+    """Return those of the keys whose reservations were given up."""
+    rows = _rows(connection, tables.abandoned, _CERTIFICATE, list(keys))
+    return {(row["issuer"], row["serial_number"]) for row in rows}
+
+
 def load_meta(connection: Connection) -> dict[str, str]:
     return {row.key: row.value for row in connection.execute(select(tables.meta))}
+
+
+def read_head(connection: Connection) -> Head:
+    """Return how far the index is."""
+    return head_of(load_meta(connection))
 
 
 def load_authorities(connection: Connection) -> dict[str, bytes]:
@@ -117,10 +130,28 @@ def load_notices(
     return {key: frozenset(told) for key, told in found.items()}
 
 
+def among(connection: Connection, columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]) -> Any:
+    """
+    Return the condition that a row has one of the keys.
+
+    PostgreSQL plans a list of hundreds of keys for longer than it looks for them: it gets them as
+    arrays, and one statement for any number.
+    """
+    key = tuple_(*columns)
+    if connection.dialect.name != POSTGRESQL or not keys:
+        return key.in_(keys)
+    arrays = (
+        bindparam(None, list(values), ARRAY(column.type))
+        for column, values in zip(columns, zip(*keys, strict=True), strict=True)
+    )
+    names = [column.name for column in columns]
+    given = func.unnest(*arrays).table_valued(*names).render_derived("given")
+    return key.in_(select(*(given.c[name] for name in names)))
+
+
 def _rows(
     connection: Connection, table: Table, columns: tuple[str, ...], keys: list[tuple[Any, ...]]
 ) -> Iterator[Any]:
-    key = tuple_(*(table.c[name] for name in columns))
     for start in range(0, len(keys), CHUNK):
-        statement = select(table).where(key.in_(keys[start : start + CHUNK]))
-        yield from connection.execute(statement).mappings().all()
+        wanted = among(connection, [table.c[name] for name in columns], keys[start : start + CHUNK])
+        yield from connection.execute(select(table).where(wanted)).mappings().all()

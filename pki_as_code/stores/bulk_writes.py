@@ -13,7 +13,8 @@ from pki_as_code.stores import tables
 from pki_as_code.stores.certificates import Description
 from pki_as_code.stores.entries import Blocked, Notified
 from pki_as_code.stores.interface import CrlKey
-from pki_as_code.stores.rows import failure_row, object_key, revocation_row
+from pki_as_code.stores.postgres_engine import COPIED_FROM, POSTGRESQL, copy_rows
+from pki_as_code.stores.rows import failure_row, indexed_text, object_key, revocation_row
 from pki_as_code.stores.states import (
     CertificateKey,
     CertificateState,
@@ -26,7 +27,9 @@ _CERTIFICATE: Final = ("issuer", "serial_number")
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
+    if connection.dialect.name == POSTGRESQL and len(rows) >= COPIED_FROM:
+        copy_rows(connection, table, rows)
+    elif rows:
         connection.execute(insert(table), rows)
 
 
@@ -64,7 +67,7 @@ def certificate_row(
         | columns
         | {
             "subject": description.subject,
-            "common_name": description.common_name,
+            "common_name": description.common_name and indexed_text(description.common_name),
             "subject_alternative_names": list(description.subject_alternative_names),
             "not_before": description.not_before,
             "not_after": description.not_after,
@@ -97,7 +100,12 @@ def update_objects(connection: Connection, states: Sequence[ObjectState]) -> Non
         columns: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name not in _OBJECT}
         connection.execute(
             update(table).where(*_matches(table, _OBJECT)).values(columns),
-            [row | _old(_OBJECT, [row[name] for name in _OBJECT]) for row in rows],
+            [
+                # Any other name would be a column to set, and a key that is set costs every index.
+                {name: row[name] for name in columns}
+                | _old(_OBJECT, [row[name] for name in _OBJECT])
+                for row in rows
+            ],
         )
 
 

@@ -14,10 +14,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from pki_as_code.errors import ContentionError, StoreError
-from pki_as_code.stores import tables
+from pki_as_code.stores import postgres_errors, tables
 
 BUSY_TIMEOUT_SECONDS: Final = 30
-_WRITES: Final = "pki_writes"
+WRITES: Final = "pki_writes"
+"""The option of a connection whose transactions write."""
+
 _ERROR_CODE: Final = 0xFF
 
 _PRAGMAS: Final = (
@@ -70,7 +72,7 @@ def writing(engine: Engine, place: str) -> Iterator[Connection]:
     """
     with (
         translated(place),
-        engine.connect().execution_options(**{_WRITES: True}) as connection,
+        engine.connect().execution_options(**{WRITES: True}) as connection,
         connection.begin(),
     ):
         yield connection
@@ -90,7 +92,9 @@ def translated(place: str) -> Iterator[None]:
 
 
 def store_error(error: BaseException | None, place: str) -> StoreError:
-    """Return what an error of SQLite means for the user."""
+    """Return what an error of a database means for the user."""
+    if postgres_errors.is_postgres_error(error):
+        return postgres_errors.store_error(error, place)
     code = getattr(error, "sqlite_errorcode", 0) & _ERROR_CODE
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return ContentionError(
@@ -186,5 +190,5 @@ def _set_up_reading(connection: sqlite3.Connection, _: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
+    writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,9 +1,9 @@
-"""How entries come to be: their place in the chain, their time, their preconditions."""
+"""How entries come to be: at the end of a ledger, one after the other."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -21,11 +21,19 @@ TOLERATED_CLOCK_ERROR: Final = timedelta(minutes=5)
 """Two runners' clocks may differ by that much; the ledger's time then stands still."""
 
 
+Step = Callable[[Connection, Observer | None], Iterable[Sequence[Entry]]]
+"""
+Applies entries to the index and yields them, batch by batch, to be written to the ledger.
+
+The observer is to see the state just after each entry.
+"""
+
+
 def extend(
     connection: Connection,
+    observe: Observer | None,
     payloads: Sequence[Payload],
     now: datetime,
-    observe: Observer | None = None,
 ) -> list[Entry]:
     """
     Make entries of what is not in force already, and apply them to the index.

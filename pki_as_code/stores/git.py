@@ -14,7 +14,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final, Self
@@ -33,8 +32,8 @@ from pki_as_code.model import FULL_SCOPE, Finding
 from pki_as_code.pkix.variables import crl_path
 from pki_as_code.stores import codec
 from pki_as_code.stores.engine import open_sqlite, writing
-from pki_as_code.stores.entries import Entry, Payload
-from pki_as_code.stores.extending import extend
+from pki_as_code.stores.entries import Entry
+from pki_as_code.stores.extending import Step
 from pki_as_code.stores.git_commits import write_commit
 from pki_as_code.stores.git_files import read_file, sha256, verify_files
 from pki_as_code.stores.git_index import GitIndex, read_commit, write_commit_id
@@ -175,11 +174,7 @@ class GitStore(LedgerStore):
 
     # --- Writing ---
 
-    def _append(
-        self, payloads: Sequence[Payload], now: datetime, message: str, crls: Mapping[CrlKey, Path]
-    ) -> None:
-        if not payloads:
-            return
+    def _append(self, step: Step, message: str, crls: Mapping[CrlKey, Path]) -> None:
         if self._read_only:
             raise read_only_error(self.uri)
         for attempt in range(ATTEMPTS):
@@ -189,7 +184,7 @@ class GitStore(LedgerStore):
             try:
                 self._is_ready = False
                 self._ready()
-                self._try_append(payloads, now, message, crls)
+                self._try_append(step, message, crls)
             except _RaceLostError:
                 continue
             except OSError as error:
@@ -205,15 +200,13 @@ class GitStore(LedgerStore):
             help="run the command again when fewer runs go on at once",
         )
 
-    def _try_append(
-        self, payloads: Sequence[Payload], now: datetime, message: str, crls: Mapping[CrlKey, Path]
-    ) -> None:
+    def _try_append(self, step: Step, message: str, crls: Mapping[CrlKey, Path]) -> None:
         """
         Append once.
 
         1. Under the lock of the index, the branch must be where the index is.
-        2. Entries are made, and their preconditions checked.
-        3. The commit is written, pushed, and the branch here moved to it.
+        2. Entries are made, and their preconditions checked; each batch gets a commit.
+        3. The last commit is pushed, and the branch here moved to it.
         4. The end of the ledger is noted, and the index committed.
         """
         with writing(self._engine, self.place) as connection:
@@ -222,14 +215,16 @@ class GitStore(LedgerStore):
             if read_commit(connection) != tip or tips.furthest != tip:
                 raise _RaceLostError
             files = PublishedFiles()
-            entries = extend(connection, payloads, now, files.observe)
-            if not entries:
-                return
             signed = {crl_path(*key): path for key, path in crls.items()}
-            commit = self._write(tip, entries, {**files.files, **signed}, message)
+            commit, last = tip, None
+            for entries in filter(None, step(connection, files.observe)):
+                commit = self._write(commit, entries, {**files.take(), **signed}, message)
+                last, signed = entries[-1], {}
+            if commit is None or last is None:
+                return
             write_commit_id(connection, commit)
             self._publish(commit, tips)
-            self._index.pin(entries[-1])
+            self._index.pin(last)
             self._commit = commit
 
     def _write(

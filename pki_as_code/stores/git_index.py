@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,12 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, delete, insert, select
 
-from pki_as_code.durable import fsync_directory, make_directory_durably, write_file_atomically
+from pki_as_code.durable import make_directory_durably
 from pki_as_code.errors import StoreError
 from pki_as_code.escape import quoted
 from pki_as_code.gitplumbing import BlobReader, GitRepository
-from pki_as_code.model import canonical_json
 from pki_as_code.stores import codec, tables
+from pki_as_code.stores.bulk_reads import read_head
 from pki_as_code.stores.engine import (
     check_schema_version,
     create_index,
@@ -26,23 +25,20 @@ from pki_as_code.stores.engine import (
     stored_schema_version,
     writing,
 )
-from pki_as_code.stores.entries import EMPTY_DIGEST, Entry
+from pki_as_code.stores.entries import Entry
 from pki_as_code.stores.interface import Head
 from pki_as_code.stores.ledger_store import parsed
 from pki_as_code.stores.projection import project
+from pki_as_code.stores.seen import DIRECTORY, SeenHead, refuse_links
 from pki_as_code.stores.segments import (
     MAX_SEGMENT_BYTES,
     Segment,
     list_segments,
     read_lines,
 )
-from pki_as_code.stores.states import head_of
 
-_DIRECTORY: Final = "pki-as-code"
 _DATABASE_FILES: Final = ("", "-wal", "-shm", "-journal")
 _COMMIT: Final = "commit"
-_NOTHING_SEEN: Final = Head(-1, EMPTY_DIGEST, None)
-_HEAD_FILE: Final = re.compile(r'\{"digest":"([0-9a-f]{64})","sequence":([0-9]{1,15})\}\n')
 
 
 @dataclass(frozen=True)
@@ -57,23 +53,23 @@ class GitIndex:
     repository: GitRepository
     branch: str
     path: Path
-    head_path: Path
+    seen: SeenHead
     temporary: TemporaryDirectory[str] | None = None
 
     @classmethod
     def locate(cls, repository: GitRepository, branch: str, *, read_only: bool) -> Self:
         """Find the files, and make their directory. Raises `StoreError` (`store.read_only`)."""
-        directory = repository.common_dir / _DIRECTORY
+        directory = repository.common_dir / DIRECTORY
         name = quote(branch, safe="")
         path, head_path = directory / f"{name}.index.db", directory / f"{name}.head"
-        _refuse_links(directory, head_path, *(_with_suffix(path, end) for end in _DATABASE_FILES))
+        refuse_links(directory, head_path, *(_with_suffix(path, end) for end in _DATABASE_FILES))
         try:
             make_directory_durably(directory)
             unwritable = not os.access(directory, os.W_OK | os.X_OK)
         except OSError:
             unwritable = True
         if not unwritable:
-            return cls(repository, branch, path, head_path)
+            return cls(repository, branch, path, SeenHead(head_path))
         if not read_only:
             raise StoreError(
                 f"the git directory {quoted(str(directory), 200)} cannot be written",
@@ -82,7 +78,7 @@ class GitIndex:
             )
         temporary = TemporaryDirectory(prefix="pki-as-code-")
         path = Path(temporary.name) / "index.db"
-        return cls(repository, branch, path, head_path, temporary)
+        return cls(repository, branch, path, SeenHead(head_path), temporary)
 
     @property
     def is_writable(self) -> bool:
@@ -101,7 +97,7 @@ class GitIndex:
         Raises `StoreError`: `store.rolled_back` when the ledger does not go on from what was seen
         of it, `store.corrupt` when it does not agree with itself.
         """
-        seen = self._seen()
+        seen = self.seen.read()
         with reading(engine, str(self.path)) as connection:
             current = stored_schema_version(connection) == tables.SCHEMA_VERSION
             if current and read_commit(connection) == commit:
@@ -118,7 +114,7 @@ class GitIndex:
             head = read_head(connection)
             self._check_seen(head, seen)
             if self.is_writable and head.sequence > seen.sequence:
-                self._write_seen(head)
+                self.seen.note(head)
 
     def _read_tail(self, connection: Connection, commit: str | None, seen: Head) -> None:
         head = read_head(connection)
@@ -190,31 +186,7 @@ class GitIndex:
 
     def pin(self, last: Entry) -> None:
         """Note the end of the ledger, durably, where nobody who can push can change it."""
-        self._write_seen(Head(last.sequence, codec.digest(last.line), last.at))
-
-    def _write_seen(self, head: Head) -> None:
-        value = {"digest": head.digest, "sequence": head.sequence}
-        write_file_atomically(self.head_path, f"{canonical_json(value)}\n".encode())
-
-    def _seen(self) -> Head:
-        try:
-            text = self.head_path.read_text("ascii")
-        except FileNotFoundError:
-            return _NOTHING_SEEN
-        except (OSError, ValueError) as error:
-            raise self._unreadable(type(error).__name__) from error
-        match = _HEAD_FILE.fullmatch(text)
-        if match is None:
-            raise self._unreadable("it was changed by hand")
-        return Head(int(match.group(2)), match.group(1), None)
-
-    def _unreadable(self, why: str) -> StoreError:
-        return StoreError(
-            f"{quoted(str(self.head_path), 200)} cannot be read: {why}",
-            help="it says how far the store was seen. `pkictl store rebuild` makes it anew, and "
-            "believes the branch as it is",
-            code="store.rolled_back",
-        )
+        self.seen.note(Head(last.sequence, codec.digest(last.line), last.at))
 
     def forget(self, engine: Engine) -> None:
         """Remove the index and what was seen, for the branch to be believed as it is."""
@@ -227,30 +199,11 @@ class GitIndex:
             engine.dispose()
             for suffix in _DATABASE_FILES:
                 _with_suffix(self.path, suffix).unlink(missing_ok=True)
-        self.head_path.unlink(missing_ok=True)
-        fsync_directory(self.path.parent)
+        self.seen.forget()
 
 
 def _with_suffix(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
-
-
-def _refuse_links(*paths: Path) -> None:
-    """Raise `StoreError` for a symbolic link: the database would be written where it leads."""
-    for path in paths:
-        if path.is_symlink():
-            raise StoreError(
-                f"{quoted(str(path), 200)} is a symbolic link, and the store would write through "
-                "it",
-                help="find out who put it there, and remove it; the index is made anew",
-                code="store.unsafe_path",
-            )
-
-
-def read_head(connection: Connection) -> Head:
-    """Return how far the index is."""
-    rows = connection.execute(select(tables.meta))
-    return head_of({row.key: row.value for row in rows})
 
 
 def read_commit(connection: Connection) -> str | None:

@@ -19,10 +19,11 @@ from pki_as_code.model import (
     Reservation,
 )
 from pki_as_code.pkix.serial_numbers import format_serial_number
-from pki_as_code.stores.bulk_reads import CHUNK
+from pki_as_code.stores.bulk_reads import CHUNK, among
 from pki_as_code.stores.interface import CertificateFilter
 from pki_as_code.stores.rows import (
     failure_of,
+    indexed_text,
     object_of,
     record_of,
     reservation_of,
@@ -37,6 +38,7 @@ from pki_as_code.stores.tables import (
     reservations,
     same_object,
 )
+from pki_as_code.stores.unindexed import Unindexed
 
 ROWS_AT_A_TIME: Final = 500
 
@@ -44,10 +46,8 @@ _AFTER_ALL_HEX: Final = "g"
 _AFTER_ALL_TEXT: Final = "\U0010ffff"
 _ESCAPED: Final = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_", "*": "%", "?": "_"})
 
-# Nearly every certificate is of one kind, and of few issuers: an index on those finds everything,
-# and then it has to be sorted. Without statistics a planner does not know; this keeps it from it.
-_kind_unindexed: Final = certificates.c.kind.concat("")
-_issuer_unindexed: Final = certificates.c.issuer.concat("")
+_kind_unindexed: Final = Unindexed(certificates.c.kind)
+_issuer_unindexed: Final = Unindexed(certificates.c.issuer)
 
 _EXACT: Final = {
     "issuer": _issuer_unindexed,
@@ -108,8 +108,8 @@ def _observe_chunk(connection: Connection, object_ids: list[ObjectId]) -> dict[O
     keys = [(o.kind, o.namespace, o.name) for o in object_ids]
 
     def rows(statement: Select[Any], table: Any) -> Any:
-        key = tuple_(table.c.kind, table.c.namespace, table.c.name)
-        return connection.execute(statement.where(key.in_(keys))).mappings()
+        columns = (table.c.kind, table.c.namespace, table.c.name)
+        return connection.execute(statement.where(among(connection, columns, keys))).mappings()
 
     known = {object_of(row): row for row in rows(select(objects), objects)}
     current = {
@@ -150,7 +150,7 @@ def due(connection: Connection, before: datetime) -> Iterator[ObjectId]:
         select(objects.c.kind, objects.c.namespace, objects.c.name)
         .where(or_(ends, objects.c.retry_at <= before))
         # Few are due: finding them and sorting beats walking all in order.
-        .order_by(objects.c.kind.concat(""), objects.c.namespace, objects.c.name)
+        .order_by(Unindexed(objects.c.kind), objects.c.namespace, objects.c.name)
     )
     return (object_of(row) for row in stream(connection, statement))
 
@@ -173,16 +173,23 @@ def find_statement(wanted: CertificateFilter) -> Select[Any]:
             )
     # Rows that are equal by what was asked for still come in one order only.
     for name in dict.fromkeys((*wanted.order, "issuer", "serial_number")):
-        column = ORDERS[name]
-        statement = statement.order_by(column.desc() if wanted.descending else column)
+        statement = statement.order_by(_ordered(ORDERS[name], descending=wanted.descending))
     return statement if wanted.limit is None else statement.limit(wanted.limit)
+
+
+def _ordered(column: Any, *, descending: bool) -> Any:
+    """What has no value comes first, as in SQLite; PostgreSQL would have it last."""
+    ordered = column.desc() if descending else column.asc()
+    if not column.nullable:
+        return ordered
+    return ordered.nulls_last() if descending else ordered.nulls_first()
 
 
 def _conditions(wanted: CertificateFilter) -> Iterator[Any]:
     for name, column in _EXACT.items():
         value = getattr(wanted, name)
         if value is not None:
-            yield column == value
+            yield column == (indexed_text(value) if name == "common_name" else value)
     yield from _name_conditions(wanted)
     if wanted.excluded_profiles:
         yield certificates.c.profile.not_in(wanted.excluded_profiles)
@@ -212,7 +219,7 @@ def _name_conditions(wanted: CertificateFilter) -> Iterator[Any]:
         names = certificate_names
         yield tuple_(certificates.c.issuer, certificates.c.serial_number).in_(
             select(names.c.issuer, names.c.serial_number).where(
-                names.c.subject_alternative_name == wanted.subject_alternative_name
+                names.c.subject_alternative_name == indexed_text(wanted.subject_alternative_name)
             )
         )
 

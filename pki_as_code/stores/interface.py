@@ -252,4 +252,16 @@ class Store(Protocol):
         """Make the index anew from the ledger; returns the number of entries read."""
         ...
 
+    def upgrade(self) -> bool:
+        """Bring tables of an older version up to this one's; tells whether that was needed."""
+        ...
+
+    def export_lines(self) -> Iterator[bytes]:
+        """Stream the lines of a file that holds all of the store, the ledger byte for byte."""
+        ...
+
+    def import_file(self, path: Path) -> Head:
+        """Fill an empty store from such a file: all of it or nothing."""
+        ...
+
     def close(self) -> None: ...

@@ -6,13 +6,15 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, String, func, select, type_coerce
+from sqlalchemy import Connection, Select, func, select
 
 from pki_as_code.model import BlockedKey, CertificateRecord, ObjectId, format_time
 from pki_as_code.stores.bulk_reads import CHUNK
+from pki_as_code.stores.column_types import UtcTime
 from pki_as_code.stores.index import certificates_with_contents
 from pki_as_code.stores.rows import object_of, optional_object, record_of
-from pki_as_code.stores.tables import UtcTime, blocked_keys, certificates
+from pki_as_code.stores.tables import blocked_keys, certificates
+from pki_as_code.stores.unindexed import Unindexed
 
 KEY_COMPROMISE = "keyCompromise"
 
@@ -75,14 +77,13 @@ def superseded_statement(
     """Return the query for objects of one namespace: `(kind, namespace, name) IN` has no index."""
     table = certificates.c
     # Nearly everything ends later than now: not by that index.
-    not_after = type_coerce(table.not_after, String).concat("")
     return certificates_with_contents.where(
         table.kind == kind,
         table.namespace == namespace,
         table.name.in_(names),
         table.superseded_at.is_not(None),
         table.revocation_date.is_(None),
-        not_after > format_time(now.astimezone(UTC)),
+        Unindexed(table.not_after) > format_time(now.astimezone(UTC)),
     ).order_by(table.name, table.sequence)
 
 

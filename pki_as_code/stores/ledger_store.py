@@ -29,14 +29,14 @@ from pki_as_code.model import (
     Status,
 )
 from pki_as_code.stores import codec, crl_queries, index, key_queries, status_queries, tables
-from pki_as_code.stores.bulk_reads import load_crls, load_notices
+from pki_as_code.stores.bulk_reads import load_crls, load_notices, read_head
 from pki_as_code.stores.crl_rules import check_crl_files
 from pki_as_code.stores.crl_states import CrlStates
 from pki_as_code.stores.engine import reading, writing
 from pki_as_code.stores.entries import Entry, Payload, Reserved
+from pki_as_code.stores.extending import Step, extend
 from pki_as_code.stores.interface import CertificateFilter, CrlKey, Head
 from pki_as_code.stores.projection import Observer
-from pki_as_code.stores.states import head_of
 from pki_as_code.stores.verification import verify_store
 
 
@@ -75,10 +75,12 @@ class LedgerStore(abc.ABC):
         """
 
     @abc.abstractmethod
-    def _append(
-        self, payloads: Sequence[Payload], now: datetime, message: str, crls: Mapping[CrlKey, Path]
-    ) -> None:
-        """Make durable what of `payloads` is not in force already, and the files of CRLs."""
+    def _append(self, step: Step, message: str, crls: Mapping[CrlKey, Path]) -> None:
+        """
+        Make durable the entries of a step, and the files of CRLs: all of them or none.
+
+        `step` is called once more when the attempt has to be repeated.
+        """
 
     @abc.abstractmethod
     def open_crl(self, issuer: str, scope: str = FULL_SCOPE) -> BinaryIO: ...
@@ -89,6 +91,11 @@ class LedgerStore(abc.ABC):
 
     @abc.abstractmethod
     def rebuild(self) -> int: ...
+
+    def upgrade(self) -> bool:
+        """Most stores are brought up to date whenever they are opened."""
+        self._ready()
+        return False
 
     def observer_for_verification(self) -> Observer | None:
         """Return what is to see every entry while it is verified, before `verify_projections`."""
@@ -109,8 +116,7 @@ class LedgerStore(abc.ABC):
 
     def head(self) -> Head:
         with self._reading() as connection:
-            rows = connection.execute(select(tables.meta))
-            return head_of({row.key: row.value for row in rows})
+            return read_head(connection)
 
     def observe(self, object_ids: Collection[ObjectId]) -> Mapping[ObjectId, Observed]:
         with self._reading() as connection:
@@ -236,7 +242,7 @@ class LedgerStore(abc.ABC):
     # --- Changes ---
 
     def reserve(self, reservations: Sequence[Reserved], *, now: datetime, message: str) -> None:
-        self._append(reservations, now, message, {})
+        self._record(reservations, now, message, {})
 
     def record(
         self,
@@ -247,7 +253,31 @@ class LedgerStore(abc.ABC):
         crls: Mapping[CrlKey, Path] | None = None,
     ) -> None:
         check_crl_files(payloads, crls or {})
-        self._append(payloads, now, message, crls or {})
+        self._record(payloads, now, message, crls or {})
+
+    def _record(
+        self, payloads: Sequence[Payload], now: datetime, message: str, crls: Mapping[CrlKey, Path]
+    ) -> None:
+        if payloads:
+            self._append(
+                lambda connection, observe: [extend(connection, observe, payloads, now)],
+                message,
+                crls,
+            )
+
+    def append_entries(self, step: Step, message: str, crls: Mapping[CrlKey, Path]) -> None:
+        """Append entries that exist already, as they are: those of another store."""
+        self._append(step, message, crls)
+
+    def export_lines(self) -> Iterator[bytes]:
+        from pki_as_code.stores.transfer import export_lines
+
+        return export_lines(self)
+
+    def import_file(self, path: Path) -> Head:
+        from pki_as_code.stores.transfer import import_file
+
+        return import_file(self, path)
 
     def close(self) -> None:
         self._engine.dispose()

@@ -6,7 +6,7 @@ The same `rules` run when an entry is made and when the ledger is read again, fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -34,7 +34,13 @@ def project(
 
     Raises `StoreError` (`store.corrupt`) for an entry that does not follow from those before it.
     """
-    count = 0
+    return sum(len(batch) for batch in project_batches(connection, entries, observe))
+
+
+def project_batches(
+    connection: Connection, entries: Iterable[Entry], observe: Observer | None = None
+) -> Iterator[list[Entry]]:
+    """Do the same, and yield the entries whenever some of them are in the index."""
     remaining = iter(entries)
     while batch := list(islice(remaining, BATCH)):
         working = WorkingSet(connection)
@@ -47,8 +53,7 @@ def project(
             if observe is not None:
                 observe(working, entry)
         working.flush()
-        count += len(batch)
-    return count
+        yield batch
 
 
 def apply_entry(working: WorkingSet, entry: Entry) -> None:

@@ -46,6 +46,11 @@ class PublishedFiles:
         self._crl_digests = crl_digests
         """The ledger has the digests of CRLs alone: keep those, in place of their content."""
 
+    def take(self) -> dict[str, bytes | None]:
+        """Return what was collected, and begin anew."""
+        files, self.files = self.files, {}
+        return files
+
     def observe(self, working: WorkingSet, entry: Entry) -> None:
         """Take up what an entry, that was just applied to `working`, means for the files."""
         payload = entry.payload

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import RowMapping
 
@@ -15,6 +16,16 @@ from pki_as_code.model import (
     Reservation,
     Revocation,
 )
+
+LONGEST_INDEXED_BYTES: Final = 1000
+
+
+def indexed_text(text: str) -> str:
+    """Return what stands for a text in an index: PostgreSQL takes at most 2,704 bytes there."""
+    encoded = text.encode(errors="surrogatepass")
+    if len(encoded) <= LONGEST_INDEXED_BYTES:
+        return text
+    return f"sha256:{hashlib.sha256(encoded).hexdigest()}"
 
 
 def object_key(object_id: ObjectId) -> dict[str, Any]:

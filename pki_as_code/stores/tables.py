@@ -8,72 +8,22 @@ with whole seconds, which sort as text too.
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import (
     Boolean,
     Column,
-    Dialect,
     ForeignKeyConstraint,
     Index,
-    Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
     UniqueConstraint,
 )
-from sqlalchemy.types import TypeDecorator
 
-from pki_as_code.model import JsonValue, canonical_json, format_time
-from pki_as_code.pkix.serial_numbers import serial_number_hex
+from pki_as_code.stores.column_types import NUMBER, TEXT, Json, SerialNumber, UtcTime
 
 SCHEMA_VERSION: Final = 3
-
-# Ordered by bytes everywhere, never by a language.
-_TEXT: Final = String().with_variant(String(collation="C"), "postgresql")
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """An aware time in UTC, whole seconds."""
-
-    impl = _TEXT
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return None if value is None else format_time(value.astimezone(UTC))
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return None if value is None else datetime.fromisoformat(value)
-
-
-class SerialNumber(TypeDecorator[int]):
-    """A serial number: 160 bits are more than any integer column has."""
-
-    impl = _TEXT
-    cache_ok = True
-
-    def process_bind_param(self, value: int | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return None if value is None else serial_number_hex(value)
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else int(value, 16)
-
-
-class Json(TypeDecorator[JsonValue]):
-    """Canonical JSON, as text."""
-
-    impl = _TEXT
-    cache_ok = True
-
-    def process_bind_param(self, value: JsonValue, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return None if value is None else canonical_json(value)
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> JsonValue:  # noqa: ARG002
-        return None if value is None else json.loads(value)
-
 
 LEDGER_METADATA: Final = MetaData()
 INDEX_METADATA: Final = MetaData()
@@ -81,7 +31,7 @@ INDEX_METADATA: Final = MetaData()
 ledger: Final = Table(
     "ledger",
     LEDGER_METADATA,
-    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", NUMBER, primary_key=True, autoincrement=False),
     Column("line", LargeBinary, nullable=False),
 )
 
@@ -89,29 +39,29 @@ ledger: Final = Table(
 crl_files: Final = Table(
     "crl_files",
     LEDGER_METADATA,
-    Column("issuer", _TEXT, primary_key=True),
-    Column("scope", _TEXT, primary_key=True),
+    Column("issuer", TEXT, primary_key=True),
+    Column("scope", TEXT, primary_key=True),
     Column("der", LargeBinary, nullable=False),
 )
 
 meta: Final = Table(
     "meta",
     INDEX_METADATA,
-    Column("key", _TEXT, primary_key=True),
-    Column("value", _TEXT, nullable=False),
+    Column("key", TEXT, primary_key=True),
+    Column("value", TEXT, nullable=False),
 )
 
 
 def _object_columns(*, primary_key: bool = False) -> list[Column[str]]:
     return [
-        Column(part, _TEXT, primary_key=primary_key, nullable=False)
+        Column(part, TEXT, primary_key=primary_key, nullable=False)
         for part in ("kind", "namespace", "name")
     ]
 
 
 def _certificate_key() -> list[Column[Any]]:
     return [
-        Column("issuer", _TEXT, primary_key=True),
+        Column("issuer", TEXT, primary_key=True),
         Column("serial_number", SerialNumber, primary_key=True),
     ]
 
@@ -120,14 +70,14 @@ objects: Final = Table(
     "objects",
     INDEX_METADATA,
     *_object_columns(primary_key=True),
-    Column("current_issuer", _TEXT),
+    Column("current_issuer", TEXT),
     Column("current_serial_number", SerialNumber),
     Column("current_not_after", UtcTime),
     Column("retired", Boolean, nullable=False),
-    Column("failure_message", _TEXT),
-    Column("failure_attempts", Integer),
+    Column("failure_message", TEXT),
+    Column("failure_attempts", NUMBER),
     Column("failed_at", UtcTime),
-    Column("failure_request_digest", _TEXT),
+    Column("failure_request_digest", TEXT),
     Column("retry_at", UtcTime),
     Column("renamed_from", Json),
 )
@@ -151,16 +101,16 @@ reservations: Final = Table(
     INDEX_METADATA,
     *_certificate_key(),
     *_object_columns(),
-    Column("sequence", Integer, nullable=False),
+    Column("sequence", NUMBER, nullable=False),
     Column("tbs_certificate", LargeBinary, nullable=False),
     Column("request", Json, nullable=False),
-    Column("request_digest", _TEXT, nullable=False),
+    Column("request_digest", TEXT, nullable=False),
     Column("intent", Json, nullable=False),
-    Column("reason", _TEXT, nullable=False),
+    Column("reason", TEXT, nullable=False),
     Column("replaces", SerialNumber),
-    Column("commit_id", _TEXT, nullable=False),
-    Column("path", _TEXT, nullable=False),
-    Column("deletion_policy", _TEXT, nullable=False),
+    Column("commit_id", TEXT, nullable=False),
+    Column("path", TEXT, nullable=False),
+    Column("deletion_policy", TEXT, nullable=False),
     UniqueConstraint("kind", "namespace", "name", name="one_open_reservation_per_object"),
 )
 
@@ -169,23 +119,23 @@ certificates: Final = Table(
     INDEX_METADATA,
     *_certificate_key(),
     *_object_columns(),
-    Column("sequence", Integer, nullable=False),
-    Column("subject", _TEXT, nullable=False),
-    Column("common_name", _TEXT),
+    Column("sequence", NUMBER, nullable=False),
+    Column("subject", TEXT, nullable=False),
+    Column("common_name", TEXT),
     Column("subject_alternative_names", Json, nullable=False),
-    Column("profile", _TEXT, nullable=False),
+    Column("profile", TEXT, nullable=False),
     Column("not_before", UtcTime, nullable=False),
     Column("not_after", UtcTime, nullable=False),
-    Column("public_key_sha256", _TEXT, nullable=False),
-    Column("fingerprint_sha256", _TEXT, nullable=False),
-    Column("request_digest", _TEXT, nullable=False),
-    Column("intent_digest", _TEXT, nullable=False),
+    Column("public_key_sha256", TEXT, nullable=False),
+    Column("fingerprint_sha256", TEXT, nullable=False),
+    Column("request_digest", TEXT, nullable=False),
+    Column("intent_digest", TEXT, nullable=False),
     Column("issued_at", UtcTime, nullable=False),
-    Column("commit_id", _TEXT, nullable=False),
-    Column("path", _TEXT, nullable=False),
-    Column("deletion_policy", _TEXT, nullable=False),
-    Column("crl_scope", _TEXT),
-    Column("revocation_reason", _TEXT),
+    Column("commit_id", TEXT, nullable=False),
+    Column("path", TEXT, nullable=False),
+    Column("deletion_policy", TEXT, nullable=False),
+    Column("crl_scope", TEXT),
+    Column("revocation_reason", TEXT),
     Column("revocation_date", UtcTime),
     Column("invalidity_date", UtcTime),
     Column("requested_by", Json),
@@ -242,7 +192,7 @@ certificate_contents: Final = Table(
 certificate_names: Final = Table(
     "certificate_names",
     INDEX_METADATA,
-    Column("subject_alternative_name", _TEXT, primary_key=True),
+    Column("subject_alternative_name", TEXT, primary_key=True),
     *_certificate_key(),
     ForeignKeyConstraint(*_of_certificate),
 )
@@ -250,7 +200,7 @@ certificate_names: Final = Table(
 authorities: Final = Table(
     "authorities",
     INDEX_METADATA,
-    Column("name", _TEXT, primary_key=True),
+    Column("name", TEXT, primary_key=True),
     Column("certificate_der", LargeBinary, nullable=False),
 )
 
@@ -259,9 +209,9 @@ notices: Final = Table(
     INDEX_METADATA,
     *_object_columns(primary_key=True),
     *_certificate_key(),
-    Column("event", _TEXT, primary_key=True),
-    Column("threshold_seconds", Integer, primary_key=True, autoincrement=False),
-    Column("address", _TEXT, primary_key=True),
+    Column("event", TEXT, primary_key=True),
+    Column("threshold_seconds", NUMBER, primary_key=True, autoincrement=False),
+    Column("address", TEXT, primary_key=True),
 )
 # A certificate keeps its notices when its object is renamed.
 Index("notices_by_certificate", notices.c.issuer, notices.c.serial_number)
@@ -270,8 +220,8 @@ Index("notices_by_certificate", notices.c.issuer, notices.c.serial_number)
 blocked_keys: Final = Table(
     "blocked_keys",
     INDEX_METADATA,
-    Column("public_key_sha256", _TEXT, primary_key=True),
-    Column("reason", _TEXT, nullable=False),
+    Column("public_key_sha256", TEXT, primary_key=True),
+    Column("reason", TEXT, nullable=False),
     Column("requested_by", Json, nullable=False),
 )
 
@@ -280,8 +230,8 @@ abandoned: Final = Table(
     "abandoned",
     INDEX_METADATA,
     *_certificate_key(),
-    Column("kind", _TEXT, nullable=False),
-    Column("crl_scope", _TEXT),
+    Column("kind", TEXT, nullable=False),
+    Column("crl_scope", TEXT),
     Column("not_after", UtcTime, nullable=False),
     Column("abandoned_at", UtcTime, nullable=False),
 )
@@ -290,26 +240,26 @@ abandoned: Final = Table(
 crls: Final = Table(
     "crls",
     INDEX_METADATA,
-    Column("issuer", _TEXT, primary_key=True),
-    Column("scope", _TEXT, primary_key=True),
+    Column("issuer", TEXT, primary_key=True),
+    Column("scope", TEXT, primary_key=True),
     Column("number", SerialNumber, nullable=False),
     Column("this_update", UtcTime, nullable=False),
     Column("next_update", UtcTime, nullable=False),
-    Column("digest", _TEXT, nullable=False),
-    Column("entry_count", Integer, nullable=False),
-    Column("as_of", Integer, nullable=False),
+    Column("digest", TEXT, nullable=False),
+    Column("entry_count", NUMBER, nullable=False),
+    Column("as_of", NUMBER, nullable=False),
 )
 
 # What stands for the next CRL: the number reserved last, and when something changed last.
 crl_progress: Final = Table(
     "crl_progress",
     INDEX_METADATA,
-    Column("issuer", _TEXT, primary_key=True),
-    Column("scope", _TEXT, primary_key=True),
+    Column("issuer", TEXT, primary_key=True),
+    Column("scope", TEXT, primary_key=True),
     Column("reserved_number", SerialNumber),
-    Column("reserved_as_of", Integer),
+    Column("reserved_as_of", NUMBER),
     Column("reserved_this_update", UtcTime),
-    Column("changed_at", Integer),
+    Column("changed_at", NUMBER),
 )
 
 # Which entries concern an object.
@@ -317,7 +267,7 @@ mentions: Final = Table(
     "mentions",
     INDEX_METADATA,
     *_object_columns(primary_key=True),
-    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", NUMBER, primary_key=True, autoincrement=False),
 )
 
 PROJECTED: Final = tuple(table for table in INDEX_METADATA.sorted_tables if table is not meta)

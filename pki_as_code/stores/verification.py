@@ -172,10 +172,11 @@ def _differences(table: Table, live: Connection, fresh: Connection) -> Iterator[
 
 def _rows(table: Table, connection: Connection) -> Iterator[tuple[Any, ...]]:
     statement = select(table).order_by(*table.primary_key.columns)
-    for row in connection.execute(statement.execution_options(yield_per=ROWS_AT_A_TIME)):
-        if table is tables.meta and row[0] in _OWN_OF_A_STORE:
-            continue
-        yield tuple(row)
+    with connection.execute(statement.execution_options(yield_per=ROWS_AT_A_TIME)) as rows:
+        for row in rows:
+            if table is tables.meta and row[0] in _OWN_OF_A_STORE:
+                continue
+            yield tuple(row)
 
 
 def _key(table: Table, row: tuple[Any, ...]) -> str:

@@ -19,7 +19,7 @@ from pki_as_code.stores.crl_states import CrlStates
 from pki_as_code.stores.entries import Blocked, Notified, Payload, Reserved
 from pki_as_code.stores.interface import Head
 from pki_as_code.stores.refusals import unknown
-from pki_as_code.stores.rows import object_key, reservation_row
+from pki_as_code.stores.rows import indexed_text, object_key, reservation_row
 from pki_as_code.stores.states import (
     CertificateKey,
     CertificateState,
@@ -42,6 +42,7 @@ class WorkingSet:
         self._objects: dict[ObjectId, ObjectState | None] = {}
         self._certificates: dict[CertificateKey, CertificateState | None] = {}
         self._reservations: dict[CertificateKey, Reservation | None] = {}
+        self._abandoned: dict[CertificateKey, bool] = {}
         self._stored_objects: set[ObjectId] = set()
         self._changes = Changes()
         self._meta = bulk_reads.load_meta(connection)
@@ -62,6 +63,7 @@ class WorkingSet:
                 keys.add(key_of(content))
         self._load_reservations(keys)
         self._load_certificates(keys)
+        self._load_abandoned(keys)
         self._load_objects(objects)
 
     def object(self, object_id: ObjectId) -> ObjectState | None:
@@ -104,9 +106,9 @@ class WorkingSet:
 
     def was_abandoned(self, key: CertificateKey) -> bool:
         """Tell whether a reservation of that serial number was given up."""
-        table = tables.abandoned.c
-        wanted = (table.issuer == key[0], table.serial_number == key[1])
-        return key in self._changes.abandoned or self._exists(table.issuer, *wanted)
+        if key not in self._abandoned:
+            self._load_abandoned([key])
+        return self._abandoned[key]
 
     def is_blocked(self, spki_sha256: str) -> bool:
         """Tell whether a key was blocked by itself, not with a certificate."""
@@ -175,7 +177,8 @@ class WorkingSet:
         )
         self._changes.contents[key] = key_row | {"der": certificate_der} | contents
         self._changes.names += [
-            key_row | {"subject_alternative_name": name} for name in dict.fromkeys(names)
+            key_row | {"subject_alternative_name": name}
+            for name in dict.fromkeys(map(indexed_text, names))
         ]
         self.make_current(object_id, key, description.not_after)
 
@@ -211,6 +214,7 @@ class WorkingSet:
         not_after: datetime,
         at: datetime,
     ) -> None:
+        self._abandoned[key] = True
         self._changes.abandoned[key] = {
             "issuer": key[0],
             "serial_number": key[1],
@@ -315,3 +319,8 @@ class WorkingSet:
         wanted = [key for key in keys if key not in self._reservations]
         found = bulk_reads.load_reservations(self._connection, wanted)
         self._reservations |= dict.fromkeys(wanted) | found
+
+    def _load_abandoned(self, keys: Iterable[CertificateKey]) -> None:
+        wanted = [key for key in keys if key not in self._abandoned]
+        found = bulk_reads.load_abandoned(self._connection, wanted)
+        self._abandoned |= {key: key in found for key in wanted}

@@ -38,9 +38,11 @@ class _Settings:
         return self.tree.read(path)
 
 
-def open_issued(start: Path, store: str | None = None, *, fetch: bool = True) -> Store:
+def open_issued(
+    start: Path, store: str | None = None, *, fetch: bool = True, read_only: bool = True
+) -> Store:
     """
-    Open the store of the repository around `start`, to be read; it is the caller's to close.
+    Open the store of the repository around `start`; it is the caller's to close.
 
     Takes the same time however many manifests there are. Without `fetch` no network is used.
 
@@ -60,4 +62,4 @@ def open_issued(start: Path, store: str | None = None, *, fetch: bool = True) ->
         loaded = load_manifests(_Settings(WorkingTree(repository.root)))
         check_findings(list(loaded.findings))
         uri = store_uri(loaded, None)
-    return open_store(uri, repository, root=repository.root, push=fetch, read_only=True)
+    return open_store(uri, repository, root=repository.root, push=fetch, read_only=read_only)

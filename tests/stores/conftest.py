@@ -17,8 +17,10 @@ import pytest
 from pki_as_code.gitplumbing import GitRepository
 from pki_as_code.stores import open_store
 from tests.stores.material import NOW, root_payloads
+from tests.stores.postgres_server import PostgresServer, any_server, why_not
 
-KINDS = ("sqlite", "git", "git with a remote")
+GIT_KINDS = ("git", "git with a remote")
+KINDS = ("sqlite", "postgresql", *GIT_KINDS)
 
 
 def git(directory: Path, *arguments: str) -> str:
@@ -88,9 +90,33 @@ def memory_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
         yield Path(directory)
 
 
-def new_place(kind: str, directory: Path) -> Place:
-    """A repository without a store in it."""
-    uri = "sqlite:///issued.db" if kind == "sqlite" else "git:pki-issued"
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    reason = why_not()
+    if reason:
+        pytest.skip(reason)
+    with any_server() as server:
+        yield server
+
+
+@pytest.fixture
+def new_database(request: pytest.FixtureRequest) -> Iterator[Callable[..., str]]:
+    """Make a database (a copy of another one) that is dropped after the test."""
+    made: list[str] = []
+
+    def make(template: str = "template0") -> str:
+        server = request.getfixturevalue("postgres_server")
+        made.append(server.create_database(template))
+        return made[-1]
+
+    yield make
+    for name in made:
+        request.getfixturevalue("postgres_server").drop_database(name)
+
+
+def new_place(kind: str, directory: Path, uri: str = "") -> Place:
+    """A repository without a store in it; `uri` names the database of a store that is in one."""
+    uri = uri or ("sqlite:///issued.db" if kind == "sqlite" else "git:pki-issued")
     place = Place(kind, directory, uri)
     git(directory, "init", "--quiet", str(place.root))
     if kind == "git with a remote":
@@ -100,19 +126,33 @@ def new_place(kind: str, directory: Path) -> Place:
 
 
 @pytest.fixture(scope="session")
-def templates(memory_directory: Path) -> dict[str, Place]:
-    """A store of each kind that has issued its root, to be copied."""
-    places = {}
-    for kind in KINDS:
+def make_template(request: pytest.FixtureRequest, memory_directory: Path) -> Callable[[str], Place]:
+    """Return a store of that kind that has issued its root, to be copied."""
+    places: dict[str, Place] = {}
+
+    def make(kind: str) -> Place:
+        if kind in places:
+            return places[kind]
         directory = memory_directory / f"template {kind}"
         directory.mkdir()
-        places[kind] = new_place(kind, directory)
-        store = places[kind].open()
+        uri = ""
+        if kind == "postgresql":
+            server: PostgresServer = request.getfixturevalue("postgres_server")
+            uri = server.uri(server.create_database())
+        place = new_place(kind, directory, uri)
+        store = place.open()
         reserved, signed = root_payloads()
         store.reserve([reserved], now=NOW, message="Reserve root")
         store.record([signed], now=NOW, message="Record root")
         store.close()
-    return places
+        places[kind] = place
+        return place
+
+    return make
+
+
+def database_of(place: Place) -> str:
+    return place.uri.partition("?")[0].rpartition("/")[2]
 
 
 @pytest.fixture
@@ -122,12 +162,18 @@ def directory(memory_directory: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def make_empty(directory: Path) -> Iterator[Callable[[str], Place]]:
-    """Make a place without a store."""
+def make_empty(
+    request: pytest.FixtureRequest, directory: Path, new_database: Callable[..., str]
+) -> Iterator[Callable[..., Place]]:
+    """Make a place without a store, in a directory that is made for it where one is named."""
     places: list[Place] = []
 
-    def make(kind: str) -> Place:
-        places.append(new_place(kind, directory))
+    def make(kind: str, where: Path = directory) -> Place:
+        uri = ""
+        if kind == "postgresql":
+            uri = request.getfixturevalue("postgres_server").uri(new_database())
+        where.mkdir(exist_ok=True)
+        places.append(new_place(kind, where, uri))
         return places[-1]
 
     yield make
@@ -136,14 +182,23 @@ def make_empty(directory: Path) -> Iterator[Callable[[str], Place]]:
 
 
 @pytest.fixture
-def make_place(directory: Path, templates: dict[str, Place]) -> Iterator[Callable[[str], Place]]:
+def make_place(
+    request: pytest.FixtureRequest,
+    directory: Path,
+    make_template: Callable[[str], Place],
+    new_database: Callable[..., str],
+) -> Iterator[Callable[[str], Place]]:
     """Make a place with a store that has issued its root."""
     places: list[Place] = []
 
     def make(kind: str) -> Place:
-        template = templates[kind]
+        template = make_template(kind)
         copytree(template.directory, directory, dirs_exist_ok=True)
-        places.append(Place(kind, directory, template.uri))
+        uri = template.uri
+        if kind == "postgresql":
+            server = request.getfixturevalue("postgres_server")
+            uri = server.uri(new_database(database_of(template)))
+        places.append(Place(kind, directory, uri))
         return places[-1]
 
     yield make
@@ -170,11 +225,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """
     if "place" in metafunc.fixturenames:
         opens_elsewhere = "open_elsewhere" in inspect.getsource(metafunc.function)
-        kinds = KINDS if opens_elsewhere else KINDS[:2]
+        kinds = KINDS if opens_elsewhere else KINDS[:-1]
         metafunc.parametrize("place", kinds, indirect=True)
 
 
-@pytest.fixture(params=KINDS[1:])
+@pytest.fixture(params=GIT_KINDS)
 def git_place(request: pytest.FixtureRequest, make_place: Callable[[str], Place]) -> Place:
     return make_place(request.param)
 
@@ -192,3 +247,8 @@ def remote_git_place(make_place: Callable[[str], Place]) -> Place:
 @pytest.fixture
 def sqlite_place(make_place: Callable[[str], Place]) -> Place:
     return make_place("sqlite")
+
+
+@pytest.fixture
+def postgres_place(make_place: Callable[[str], Place]) -> Place:
+    return make_place("postgresql")

@@ -15,7 +15,7 @@ import pytest
 from pki_as_code.errors import ContentionError
 from pki_as_code.gitplumbing import process
 from pki_as_code.stores.entries import Issued, Reserved
-from tests.stores.conftest import KINDS, Place
+from tests.stores.conftest import GIT_KINDS, KINDS, Place
 from tests.stores.material import NOW, certificate_id, issued, reservation
 
 BATCH = 3
@@ -119,7 +119,7 @@ def test_a_process_killed_at_any_time_leaves_a_sound_store(
         check(place, said, acknowledged=acknowledged)
 
 
-@pytest.mark.parametrize("kind", KINDS[1:])
+@pytest.mark.parametrize("kind", GIT_KINDS)
 def test_a_process_killed_before_or_after_any_call_of_git_leaves_a_sound_store(
     make_place: Callable[[str], Place], kind: str
 ) -> None:
@@ -240,10 +240,11 @@ def test_of_processes_that_want_the_same_object_one_gets_it(
     assert len(list(place.open().open_reservations())) == 1
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_processes_that_make_the_same_new_store_at_once_make_one(
-    make_empty: Callable[[str], Place],
+    make_empty: Callable[[str], Place], kind: str
 ) -> None:
-    place = make_empty("sqlite")
+    place = make_empty(kind)
 
     def work(say: Callable[[str], None]) -> None:
         store = place.open()

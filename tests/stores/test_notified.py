@@ -62,7 +62,8 @@ def test_more_certificates_than_one_query_takes(store: Any) -> None:
     assert sorted(serial for _, serial in found) == list(serial_numbers)
 
 
-def test_the_question_is_answered_by_an_index(store: Any) -> None:
+def test_the_question_is_answered_by_an_index(sqlite_place: Place) -> None:
+    store = sqlite_place.open()
     record(store, told())
     with store.reading_index() as connection:
         plan = connection.execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,6 @@ def test_an_unknown_scheme_lists_the_known_ones(tmp_path: Path) -> None:
         assert all(f"{scheme}:" in caught.value.help for scheme in STORES)
 
 
-def test_postgresql_is_said_to_be_missing(tmp_path: Path) -> None:
-    with pytest.raises(StoreError) as caught:
-        open_store("postgresql://user:secret@host/db", None, root=tmp_path)
-    assert caught.value.code == "store.unsupported_scheme"
-    assert "secret" not in str(caught.value)
-
-
 @pytest.mark.parametrize(
     "uri",
     ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite://host/file", "sqlite:file",
@@ -81,7 +75,8 @@ def test_a_missing_directory_is_not_an_empty_store(tmp_path: Path) -> None:
         assert caught.value.code == "store.cannot_open"
 
 
-def test_reading_makes_no_file(empty_place: Place) -> None:
+def test_reading_makes_no_file(make_empty: Callable[[str], Place]) -> None:
+    empty_place = make_empty("sqlite")
     store = empty_place.open(read_only=True)
     assert store.head().sequence == -1
     assert list(store.find(CertificateFilter())) == []
@@ -318,3 +313,78 @@ def test_what_is_due_and_what_is_revoked_is_found_through_partial_indexes(
     assert "certificates_revoked" in " ".join(plans[-2:])  # the other is of what was given up
     list(store.observe([WEB]))
     assert not any(f"SCAN {table}" in plan for plan in plans[-4:] for table in OF_EVERY_OBJECT)
+
+
+# --- Going back ----------------------------------------------------------------------------------
+
+
+def test_an_old_copy_of_the_file_is_noticed_where_the_store_was_seen(sqlite_place: Place) -> None:
+    path = sqlite_place.root / "issued.db"
+    issue(sqlite_place.open(), reservation(WEB, 0x2001))
+    sqlite_place.close()
+    old = path.read_bytes()
+    issue(sqlite_place.open(), reservation(certificate_id("api"), 0x2002))
+    sqlite_place.close()
+    path.write_bytes(old)
+    for read_only in (True, False):
+        with pytest.raises(StoreError) as caught:
+            sqlite_place.open(read_only=read_only).head()
+        assert caught.value.code == "store.rolled_back"
+    assert {f.code for f in sqlite_place.open().verify()} == {"store.rolled_back"}
+    sqlite_place.open().rebuild()
+    issue(sqlite_place.open(), reservation(certificate_id("api"), 0x2002))
+    sqlite_place.close()
+    path.unlink()
+    for read_only in (True, False):
+        with pytest.raises(StoreError) as caught:
+            sqlite_place.open(read_only=read_only).head()
+        assert caught.value.code == "store.rolled_back"
+
+
+def note_of(place: Place) -> Path:
+    """Use the store, and return what was noted; the template's was copied with it."""
+    notes = place.root / ".git/pki-as-code"
+    for note in notes.glob("database-*.head"):
+        note.unlink()
+    issue(place.open(), reservation(WEB, 0x2001))
+    (note,) = notes.glob("database-*.head")
+    return note
+
+
+def test_a_note_that_cannot_be_read_is_made_anew_by_rebuild(sqlite_place: Place) -> None:
+    note = note_of(sqlite_place)
+    for content in (b"", b"\xff", b'{"digest":"0","sequence":1}\n'):
+        note.write_bytes(content)
+        with pytest.raises(StoreError) as caught:
+            sqlite_place.open().head()
+        assert caught.value.code == "store.rolled_back"
+    sqlite_place.open().rebuild()
+    assert sqlite_place.open().head().sequence == 4
+
+
+def test_a_store_is_read_and_written_where_nothing_can_be_noted(sqlite_place: Place) -> None:
+    notes = sqlite_place.root / ".git/pki-as-code"
+    for note in notes.iterdir():
+        note.unlink()
+    notes.rmdir()
+    notes.write_text("a file in its place")
+    issue(sqlite_place.open(), reservation(WEB, 0x2001))
+    assert sqlite_place.open(read_only=True).head().sequence == 4
+
+
+def test_a_note_behind_a_link_is_refused(sqlite_place: Place, tmp_path: Path) -> None:
+    note = note_of(sqlite_place)
+    note.unlink()
+    note.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError) as caught:
+        sqlite_place.open()
+    assert caught.value.code == "store.unsafe_path"
+
+
+def test_other_stores_need_no_driver_of_postgresql() -> None:
+    code = (
+        "import sys, pki_as_code.stores.sql, pki_as_code.stores.git, pki_as_code.stores.postgres;"
+        "print([m for m in ('psycopg', 'alembic') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"

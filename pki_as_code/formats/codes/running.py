@@ -43,9 +43,49 @@ GIT = explanations(
     remedy="The message has git's own words; correct that, and run the command again.",
 )
 
+POSTGRESQL = explanations(
+    "store",
+    {
+        "authentication_failed": "PostgreSQL does not let the role in.",
+        "bad_encoding": "The database has another encoding than UTF8.",
+        "conflict": "PostgreSQL gave up the transaction for another one.",
+        "connection_lost": (
+            "The connection to PostgreSQL was cut off, and could not be made again in time.",
+            "Whether the last step was recorded is not known here; the server knows, and the next "
+            "run asks it.",
+            "Look after the server and the network, and run the command again: it begins with what "
+            "the last one left open.",
+        ),
+        "no_database": "There is no database of that name.",
+        "no_driver": (
+            "The library for PostgreSQL is not installed.",
+            "It is an extra: most stores need none.",
+            "Install it: pip install 'pki-as-code[postgres]'.",
+        ),
+        "permission_denied": (
+            "The role lacks a privilege.",
+            "Issuing needs to add to the ledger and to change the index; only `pkictl store "
+            "upgrade` needs to make tables.",
+            "docs/store.md has the privileges of each role.",
+        ),
+        "timeout": "A statement took longer than the server allows.",
+        "tls_failed": "The connection could not be protected as asked.",
+        "too_many_connections": "The server has no connection left.",
+        "unavailable": "The server is starting, stopping or recovering.",
+    },
+    why="What was issued is recorded in PostgreSQL, and nothing is signed that cannot be recorded.",
+    remedy="The message has the server's own words; correct that, and run the command again.",
+)
+
 STORE = explanations(
     "store",
     {
+        "bad_export": "The file is not one that `pkictl store export` wrote, or not all of one.",
+        "not_empty": (
+            "A store that is to be filled is not empty.",
+            "Two ledgers are never made one: entry numbers and what follows from them would clash.",
+            "Name a new place with --store.",
+        ),
         "bad_uri": "The URI does not name a store.",
         "behind_remote": "The remote has entries that cannot be fetched into this clone.",
         "busy": "Another run has been writing to the store for a long time.",
@@ -96,7 +136,13 @@ STORE = explanations(
         "not_a_store": "The branch of the store exists, and holds no ledger.",
         "not_on_hold": "A certificate that is not on hold cannot be released.",
         "not_reserved": "A certificate was to be recorded that had not been reserved.",
-        "older_schema": "The database is of an older version and was opened for reading only.",
+        "older_schema": (
+            "The database has tables of an older version.",
+            "PostgreSQL is upgraded only when told to: other runs of the old version may be at "
+            "work. SQLite is upgraded by the next command that writes.",
+            "Stop the other runs, make a backup, and run `pkictl store upgrade` as the owner of "
+            "the tables.",
+        ),
         "projection_differs": (
             "A file in the store's branch is not what the ledger says.",
             "The files beside the ledger are copies for whoever fetches them.",
@@ -122,7 +168,6 @@ STORE = explanations(
             "The store would write to whatever file the link leads to.",
             "Find out who put it there, and remove it; the index is made anew from the ledger.",
         ),
-        "unsupported_scheme": "Stores of this kind are not supported yet.",
     },
     why="The store is the only record of what was asked, issued and revoked. When it cannot be "
     "read or does not agree with itself, nothing is issued.",
@@ -226,4 +271,4 @@ OTHERS = {
     ),
 }
 
-CODES: dict[str, Explanation] = {**GIT, **STORE, **ISSUANCE, **KEY, **OTHERS}
+CODES: dict[str, Explanation] = {**GIT, **STORE, **POSTGRESQL, **ISSUANCE, **KEY, **OTHERS}
