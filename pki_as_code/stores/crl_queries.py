@@ -2,55 +2,81 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from heapq import merge
-from typing import Any
+from operator import itemgetter
+from typing import Any, Final
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Executable, String, Table, literal, null, select, type_coerce
 
-from pki_as_code.model import AUTHORITY, CA_SCOPE, FULL_SCOPE, USER_SCOPE, Revocation
-from pki_as_code.pkix.serial_numbers import serial_number_hex
+from pki_as_code.model import AUTHORITY, CA_SCOPE, FULL_SCOPE, USER_SCOPE, ObjectId, Revocation
 from pki_as_code.stores.bulk_reads import load_crl_progress
-from pki_as_code.stores.index import stream
 from pki_as_code.stores.interface import CrlKey
-from pki_as_code.stores.rows import revocation_of
 from pki_as_code.stores.tables import abandoned, certificates
+
+_ROWS_AT_A_TIME: Final = 2000
 
 
 def revoked(
     connection: Connection, issuer: str, scope: str, not_after_from: datetime | None
 ) -> Iterator[tuple[int, Revocation, datetime]]:
-    """Stream by serial number, as its hex sorts."""
+    """
+    Stream by serial number, as its hex sorts.
+
+    There may be a million: values are taken as the text that the columns hold, and each time of day
+    is read once.
+    """
+    table = certificates.c
     statement = (
         select(
-            certificates.c.serial_number,
-            certificates.c.not_after,
-            certificates.c.revocation_reason,
-            certificates.c.revocation_date,
-            certificates.c.invalidity_date,
-            certificates.c.requested_by,
+            type_coerce(table.serial_number, String),
+            type_coerce(table.not_after, String),
+            table.revocation_reason,
+            type_coerce(table.revocation_date, String),
+            type_coerce(table.invalidity_date, String),
+            type_coerce(table.requested_by, String),
         )
         .where(
-            certificates.c.issuer == issuer,
-            certificates.c.revocation_date.is_not(None),
+            table.issuer == issuer,
+            table.revocation_date.is_not(None),
             *_in_scope(certificates, scope, not_after_from),
         )
-        .order_by(certificates.c.serial_number)
+        .order_by(table.serial_number)
     )
-    recorded = (
-        (row["serial_number"], revocation, row["not_after"])
-        for row in stream(connection, statement)
-        if (revocation := revocation_of(row)) is not None
+    given_up = (
+        select(
+            type_coerce(abandoned.c.serial_number, String),
+            type_coerce(abandoned.c.not_after, String),
+            literal("unspecified"),
+            type_coerce(abandoned.c.abandoned_at, String),
+            null(),
+            null(),
+        )
+        .where(abandoned.c.issuer == issuer, *_in_scope(abandoned, scope, not_after_from))
+        .order_by(abandoned.c.serial_number)
     )
-    given_up = select(abandoned).where(
-        abandoned.c.issuer == issuer, *_in_scope(abandoned, scope, not_after_from)
-    )
-    unrecorded = (
-        (row["serial_number"], Revocation("unspecified", row["abandoned_at"]), row["not_after"])
-        for row in stream(connection, given_up.order_by(abandoned.c.serial_number))
-    )
-    yield from merge(recorded, unrecorded, key=lambda item: serial_number_hex(item[0]))
+    both = merge(_rows(connection, statement), _rows(connection, given_up), key=itemgetter(0))
+    for serial_number, not_after, reason, date, invalidity_date, asked_by in both:
+        revocation = Revocation(
+            reason,
+            _time(date),
+            _time(invalidity_date) if invalidity_date else None,
+            ObjectId.from_json(json.loads(asked_by)) if asked_by else None,
+        )
+        yield int(serial_number, 16), revocation, _time(not_after)
+
+
+def _rows(connection: Connection, statement: Executable) -> Iterator[Any]:
+    with connection.execute(statement.execution_options(yield_per=_ROWS_AT_A_TIME)) as result:
+        yield from result
+
+
+@lru_cache(maxsize=1 << 14)
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def crl_changes(connection: Connection) -> dict[CrlKey, int]:
