@@ -27,7 +27,7 @@ DECLARATIVE = {
     "explain": Entry("explain", "Explain a finding's code, or a field of a manifest."),
     "schema": Entry("schema", "Print the JSON Schema of manifests."),
     "ceremony": Entry("ceremony", "Sign with the key of an offline authority, in three steps."),
-    "store": Entry("store", "Check or rebuild the record of what was issued."),
+    "store": Entry("store", "Check, repair or move the record of what was issued."),
     "completion": Entry(
         "completion", "Print a script that makes a shell complete commands and names."
     ),
