@@ -187,8 +187,8 @@ def fault_server():
 
 
 @pytest.fixture
-def make_site(request, template, memory_directory):
-    """Make a site with a store of the kind that is named."""
+def make_site(request, template, memory_directory, tmp_path):
+    """Make a site with a store of the kind that is named, in a directory where there is one."""
     from tests.e2e.fault_site import new_site
 
     def new_uri() -> str:
@@ -196,4 +196,6 @@ def make_site(request, template, memory_directory):
         return server.uri(server.create_database())
 
     with TemporaryDirectory(dir=memory_directory) as directory:
-        yield lambda kind: new_site(template, kind, Path(directory), new_uri)
+        yield lambda kind, at=None: new_site(
+            template, kind, at or Path(directory), new_uri, tmp_path / "signatures.log"
+        )

@@ -1,19 +1,23 @@
-"""A fleet of manifests over a store of each kind, and what must hold of its ledger after anything."""
+"""A fleet of manifests over each kind of store, and what holds of its ledger whatever happened."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import subprocess
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.e2e.conftest import Done, Repository, environment, make_csr
 from tests.e2e.in_process import in_process
 from tests.faults.forked import Forked
+from tests.faults.signatures import read_signatures
 
 KINDS = ("git", "git with a remote", "sqlite", "postgresql")
 SQLITE = "sqlite:///issued.db"
@@ -27,6 +31,9 @@ class Site:
     kind: str
     directory: Path
     store: str = GIT
+    log: Path | None = None
+    """Where each signature of a process is noted before it is made; made beside `directory`."""
+
     clones: list[Path] = field(default_factory=list)
 
     @property
@@ -57,7 +64,8 @@ class Site:
         env: Mapping[str, str] | None = None,
         user: int | None = None,
     ) -> Forked:
-        return Forked(at or self.root, *arguments, env={**self.env, **(env or {})}, user=user)
+        return Forked(at or self.root, *arguments, env={**self.env, **(env or {})}, user=user,
+                      signatures=self.log)  # fmt: skip
 
     def ask(self, names: Iterable[str]) -> None:
         """Write a manifest for each, and commit."""
@@ -99,10 +107,10 @@ class Site:
 
     def entries(self) -> list[dict[str, Any]]:
         """Return the ledger."""
-        place = self.directory / "exported.jsonl"
-        place.unlink(missing_ok=True)
-        self.run("store", "export", str(place))
-        lines = [json.loads(line) for line in place.read_text().splitlines()]
+        with TemporaryDirectory() as directory:
+            place = Path(directory) / "exported.jsonl"
+            self.run("store", "export", str(place))
+            lines = [json.loads(line) for line in place.read_text().splitlines()]
         return [line for line in lines if "seq" in line]
 
     def check_sound(self) -> list[dict[str, Any]]:
@@ -139,7 +147,27 @@ class Site:
         for issuer in {issuer for issuer, _ in signed}:
             own = [number for name, number in signed if name == issuer]
             assert own == sorted(own)
+        self._check_signatures(reserved, numbers)
         return entries
+
+    def _check_signatures(
+        self, reserved: Mapping[tuple[str, str], str], numbers: Mapping[tuple[str, int], str]
+    ) -> None:
+        """What was signed had been reserved, each bit of it, and no CRL was signed twice."""
+        known = {
+            (issuer, serial.replace(":", "").lower().lstrip("0")): sha256(
+                b64decode(tbs)
+            ).hexdigest()
+            for (issuer, serial), tbs in reserved.items()
+        }
+        crls: Counter[tuple[str, int]] = Counter()
+        for what, issuer, number, digest in read_signatures(self.log) if self.log else ():
+            if what == "crl":
+                assert numbers[issuer, int(number)] == digest
+                crls[issuer, int(number)] += 1
+            else:
+                assert known[issuer, number] == digest
+        assert set(crls.values()) <= {1}
 
     def check_issued_once(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Return the ledger, which has each of these certificates exactly once, and is sound."""
@@ -161,9 +189,11 @@ class Site:
         assert self.entries()[-1] == before
 
 
-def new_site(template: Path, kind: str, directory: Path, new_uri: Callable[[], str]) -> Site:
+def new_site(
+    template: Path, kind: str, directory: Path, new_uri: Callable[[], str], log: Path | None = None
+) -> Site:
     """Copy the repository of `template`, and move its store to one of that kind."""
-    site = Site(kind, directory)
+    site = Site(kind, directory, log=log)
     shutil.copytree(template, site.root, symlinks=True)
     if kind == "git with a remote":
         subprocess.run(

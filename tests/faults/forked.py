@@ -17,7 +17,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
+from pki_as_code.cli.main import main
 from tests.e2e.conftest import Done, environment
+from tests.faults.signatures import log_signatures
 
 
 class Forked:
@@ -29,10 +31,9 @@ class Forked:
         *arguments: str,
         env: Mapping[str, str] | None = None,
         user: int | None = None,
+        signatures: Path | None = None,
     ) -> None:
         self._streams: list[IO[bytes]] = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115
-        from pki_as_code.cli.main import main  # before the fork: loaded once for all
-
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about threads of the test runner, which it lacks
             self.pid = os.fork()
@@ -40,6 +41,8 @@ class Forked:
             status = 99
             try:
                 os.setsid()
+                if signatures is not None:
+                    log_signatures(signatures)
                 if user is not None:
                     os.setgroups([])
                     os.setgid(user)
