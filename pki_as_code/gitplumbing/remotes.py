@@ -96,6 +96,16 @@ def fetch_ref(
     return new
 
 
+def deepen(repository: GitRepository, remote: str, commit: str) -> None:
+    """
+    Fetch all of the history that `commit` of a shallow clone stands on.
+
+    Raises `RepositoryError` when the remote cannot be reached, or does not give single commits.
+    """
+    check_inert(repository, remote)
+    _fetch(repository, remote, object_id(commit), unshallow=True)
+
+
 def _fetch(repository: GitRepository, remote: str, refspec: str, *, unshallow: bool) -> None:
     history = ["--unshallow"] if unshallow else []
     repository.run(

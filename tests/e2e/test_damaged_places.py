@@ -1,4 +1,4 @@
-"""Places that cannot be written, and stores that were put back or cut off: refused, nothing signed."""
+"""Places that cannot be written, stores that were put back or cut off: refused, nothing signed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def test_a_read_only_disk_is_read_and_not_written(make_site, tmp_path, kind):
             site.run("reconcile")
             site.ask(NAMES)
             remount(disk, "ro")
-            check_refused(site, "store.read_only")
+            # SQLite cannot even open a file beside which it may make none.
+            check_refused(site, "store.read_only" if kind == "git" else "store.cannot_open")
             for command in (["plan"], ["store", "verify"], ["list_certs"], ["status"]):
                 done = site.start(*command).wait()
                 assert done.code == 0, done.err
@@ -106,19 +107,14 @@ def test_a_branch_that_was_put_back_is_refused(make_site):
     site.repository.git("update-ref", "refs/heads/pki-issued", old)
     said = check_refused(site, "store.rolled_back")
     assert "git reflog" in said
-    shutil.rmtree(site.root / ".git/pki-as-code")  # what was seen is gone, too
-    check_refused(site, "plan.replay") if False else None
     site.repository.git("update-ref", "refs/heads/pki-issued", new)
     site.run("reconcile")
     site.check_issued_once([*NAMES, "more"])
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_backup_that_was_put_back_is_refused(make_site, tmp_path, kind):
-    site = make_site(kind)
+def test_a_backup_that_was_put_back_is_refused(make_site, tmp_path):
+    site = make_site("sqlite")
     site.run("reconcile")
-    if kind == "postgresql":
-        pytest.skip("held in tests/stores")
     database = site.root / "issued.db"
     backup(database, tmp_path / "old.db")
     site.ask(NAMES)
@@ -219,7 +215,7 @@ def test_a_ledger_whose_last_line_is_torn_is_refused(make_site):
         shutil.rmtree(site.root / ".git/pki-as-code")  # a clone that has never seen it whole
         done = site.start("store", "verify").wait()
         assert done.code == 1
-        assert f"{segment}:{line}" in done.err + done.out, done.err + done.out
+        assert f"entry {line - 1}: {segment} is cut off" in done.err
     repository.git("update-ref", "refs/heads/pki-issued", head)
     site.check_issued_once(NAMES)
 
@@ -240,6 +236,8 @@ def test_a_clock_that_jumped_back_signs_nothing(make_site):
         assert site.repository.store_head() == before
     site.run("reconcile")
     site.check_issued_once(NAMES)
+    entries = site.entries()
+    assert [entry["at"] for entry in entries] == sorted(entry["at"] for entry in entries)
 
 
 # --- Clones --------------------------------------------------------------------------------------
