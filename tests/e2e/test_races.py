@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.e2e.fault_site import KINDS
+
+TIMES = int(os.environ.get("PKI_TEST_RACES", "1"))
+"""See CONTRIBUTING.md."""
 
 AUTHORITY = """\
 apiVersion: pki-as-code/v1
@@ -19,9 +24,10 @@ spec:
 """
 
 
+@pytest.mark.parametrize("_time", range(TIMES))
 @pytest.mark.parametrize("processes", [2, 8])
 @pytest.mark.parametrize("kind", KINDS)
-def test_runs_at_once_issue_each_request_once(make_site, kind, processes):
+def test_runs_at_once_issue_each_request_once(make_site, kind, processes, _time):
     """They also revoke, make an authority with its key, sign CRLs and certify responders."""
     site = make_site(kind)
     site.ask(["gone"])
