@@ -73,6 +73,8 @@ class _Making:
         authority = find_authority(workspace.loaded.manifests, issuer.name)
         manifests = workspace.loaded.manifests
         self._hash_name = default_hash(authority, manifests) if authority else None
+        # Before the rest is looked at: who takes a number meanwhile makes this one used, too.
+        self._used = self._store.highest_crl_number(self._issuer.name)
         head = self._store.head()
         self._as_of = head.sequence
         # Another runner's clock may be a little ahead: what it revoked is not in the future.
@@ -80,9 +82,8 @@ class _Making:
 
     def publish(self, changes: Sequence[PublishCrl]) -> Iterator[Outcome]:
         prepared: list[tuple[PublishCrl, PreparedCrl]] = []
-        used = self._store.highest_crl_number(self._issuer.name)
         # At least the place in the ledger: a store that went back shows in the number, too.
-        highest = max(used, self._as_of, *(change.first_number - 1 for change in changes))
+        highest = max(self._used, self._as_of, *(change.first_number - 1 for change in changes))
         for number, change in enumerate(changes, highest + 1):
             try:
                 prepared.append((change, self._prepare(change, number)))

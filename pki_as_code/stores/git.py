@@ -31,7 +31,7 @@ from pki_as_code.gitplumbing import (
 from pki_as_code.model import FULL_SCOPE, Finding
 from pki_as_code.pkix.variables import crl_path
 from pki_as_code.stores import codec
-from pki_as_code.stores.engine import open_sqlite, writing
+from pki_as_code.stores.engine import open_sqlite, reading, writing
 from pki_as_code.stores.entries import Entry
 from pki_as_code.stores.extending import Step
 from pki_as_code.stores.git_commits import write_commit
@@ -109,22 +109,37 @@ class GitStore(LedgerStore):
             yield from read_lines(self._branch.repository, segments, first_sequence)
 
     def _lines_at(self, sequences: Sequence[int]) -> Iterator[RawLine]:
-        repository = self._branch.repository
-        segments = list_segments(repository, self._commit) if self._commit else []
+        repository, commit = self._branch.repository, self._indexed_commit()
+        segments = list_segments(repository, commit) if commit else []
         return read_lines_at(repository, segments, sequences)
+
+    def _indexed_commit(self) -> str | None:
+        """Return where the index is by now: other runs in this repository take it further."""
+        with reading(self._engine, self.place) as connection:
+            return read_commit(connection)
 
     def open_crl(self, issuer: str, scope: str = FULL_SCOPE) -> BinaryIO:
         self._ready()
-        found = read_file(self._branch.repository, self._commit, crl_path(issuer, scope))
+        commit = self._indexed_commit()
+        found = read_file(self._branch.repository, commit, crl_path(issuer, scope))
         if found is None:
             raise no_crl(issuer, scope)
         return BytesIO(found)
 
     def _ready(self) -> None:
-        if not self._is_ready:
+        for attempt in range(0 if self._is_ready else ATTEMPTS):
             self._commit = self._find_tip()
-            self._index.follow(self._engine, self._commit)
-            self._is_ready = True
+            try:
+                self._index.follow(self._engine, self._commit)
+            except StoreError as error:
+                # Whoever appends moves the branch, and then says how far it was seen: what looks
+                # like a step back may be our own view of it, taken just before.
+                went_back = error.code == "store.rolled_back" and attempt < ATTEMPTS - 1
+                if not went_back or self._branch.tips().furthest == self._commit:
+                    raise
+            else:
+                self._is_ready = True
+                return
 
     def _find_tip(self) -> str | None:
         """
