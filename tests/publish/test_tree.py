@@ -17,7 +17,7 @@ from pki_as_code.model import FULL_SCOPE, Severity
 from pki_as_code.pkix.variables import crl_path, issuer_path
 from pki_as_code.publish.interface import Material, PublishedFile
 from pki_as_code.publish.page import format_page
-from pki_as_code.publish.sections import SECTIONS, format_pem
+from pki_as_code.publish.sections import SECTIONS, crl_section, format_pem
 from pki_as_code.publish.verify import check_chain
 from pki_as_code.stores.entries import Retired
 from tests.publish.conftest import files_below, make_crl, open_site
@@ -137,6 +137,27 @@ def test_a_crl_that_ended_after_it_was_published_stays_and_is_told(site, tmp_pat
     report = site.publish("public", NOW + timedelta(days=8))
     assert codes(report) == [("publish.crl_expired", Severity.ERROR)]
     assert (report.written, report.removed) == ((), ())
+    assert (tmp_path / "public/crl/root.crl").exists()
+
+
+def test_the_last_crl_of_a_kind_that_is_signed_no_more_stays_and_is_no_error(site, tmp_path):
+    site.crl(2, scope="user")
+    sections = [SECTIONS["ca"], crl_section(lambda crl: crl.scope != "user")]
+    site.publish("public", sections=sections)
+    site.crl(3, this_update=NOW + timedelta(days=6))
+    report = site.publish("public", NOW + timedelta(days=8), sections=sections)
+    assert codes(report) == [("publish.crl_discontinued", Severity.INFO)]
+    assert not report.failed
+    assert (tmp_path / "public/crl/root/user.crl").exists()
+    # While it is good it is published like any other.
+    other = site.publish("other", sections=sections)
+    assert "crl/root/user.crl" in other.written
+
+
+def test_an_authority_that_has_ended_is_no_error_for_ever(site, tmp_path):
+    site.publish("public")
+    report = site.publish("public", NOW + timedelta(days=4000))
+    assert codes(report) == [("publish.crl_discontinued", Severity.INFO)]
     assert (tmp_path / "public/crl/root.crl").exists()
 
 

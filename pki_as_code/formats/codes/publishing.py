@@ -24,6 +24,7 @@ CODES = explanations(
             "Fetch the store, or put it back from where it is whole.",
         ),
         "contention": "Other runs published at the same time, each time before this one could.",
+        "crl_discontinued": "A CRL has ended, and its authority signs no other in its place.",
         "crl_entry_lost": (
             "A certificate is in the published CRL, and in the new one it is not.",
             "A revocation cannot be undone, but for a hold, and an entry leaves only when its "
