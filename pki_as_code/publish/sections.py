@@ -13,7 +13,7 @@ from typing import Final
 
 from cryptography import x509
 
-from pki_as_code.errors import PublishError
+from pki_as_code.errors import NotFoundError, PublishError, StoreError
 from pki_as_code.model import (
     CERTIFICATE,
     CertificateRecord,
@@ -112,9 +112,15 @@ def _crl_files(is_continued: Callable[[CrlRecord], bool], material: Material) ->
             yield Kept(path)
             yield _discontinued(path, record)
             continue
+        try:
+            content = _read_crl(material, record.issuer, record.scope)
+        except (NotFoundError, StoreError) as error:
+            yield Kept(path)
+            yield Finding(error.code, error.message, help=error.help)
+            continue
         yield PublishedFile(
             path,
-            _read_crl(material, record.issuer, record.scope),
+            content,
             partial(
                 check_crl,
                 path,

@@ -42,7 +42,7 @@ from pki_as_code.stores.interface import CrlKey
 from pki_as_code.stores.ledger_store import LedgerStore, RawLine, read_only_error
 from pki_as_code.stores.projection import Observer
 from pki_as_code.stores.published_files import PublishedFiles
-from pki_as_code.stores.refusals import no_crl
+from pki_as_code.stores.refusals import crl_differs, no_crl
 from pki_as_code.stores.segments import (
     continue_segments,
     list_segments,
@@ -114,8 +114,11 @@ class GitStore(LedgerStore):
     def open_crl(self, issuer: str, scope: str = FULL_SCOPE) -> BinaryIO:
         self._ready()
         found = read_file(self._branch.repository, self._commit, crl_path(issuer, scope))
-        if found is None:
+        record = next((c for c in self.crls() if (c.issuer, c.scope) == (issuer, scope)), None)
+        if found is None or record is None:
             raise no_crl(issuer, scope)
+        if codec.digest(found) != record.digest:
+            raise crl_differs(issuer, scope)
         return BytesIO(found)
 
     def _ready(self) -> None:

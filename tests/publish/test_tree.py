@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
 from datetime import timedelta
 from hashlib import sha256
@@ -138,6 +139,21 @@ def test_a_crl_that_ended_after_it_was_published_stays_and_is_told(site, tmp_pat
     assert codes(report) == [("publish.crl_expired", Severity.ERROR)]
     assert (report.written, report.removed) == ((), ())
     assert (tmp_path / "public/crl/root.crl").exists()
+
+
+def test_a_crl_that_is_not_the_ledgers_stays_out_and_all_else_is_published(site, tmp_path):
+    """One that was put back is signed by its authority, and lacks what was revoked since."""
+    older = site.crl(2)
+    site.revoke("web", 0x2001)
+    site.crl(3, {0x2001: "superseded"})
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        connection.execute("UPDATE crl_files SET der = ?", (older,))
+    connection.close()
+    report = site.publish("public")
+    assert codes(report) == [("store.projection_differs", Severity.ERROR)]
+    found = files_below(tmp_path / "public")
+    assert "crl/root.crl" not in found
+    assert "ca/root.cer" in found
 
 
 def test_the_last_crl_of_a_kind_that_is_signed_no_more_stays_and_is_no_error(site, tmp_path):

@@ -11,8 +11,9 @@ import pytest
 
 from pki_as_code.errors import ContentionError, NotFoundError, StoreError
 from pki_as_code.model import AUTHORITY, ObjectId
+from pki_as_code.stores import tables
 from pki_as_code.stores.entries import Abandoned, CrlAdopted, Released, Revoked
-from tests.stores.conftest import Place
+from tests.stores.conftest import GIT_KINDS, Place, git
 from tests.stores.material import (
     NOW,
     ROOT,
@@ -200,6 +201,35 @@ def test_other_authorities_are_not_concerned(store: Any) -> None:
     assert {issuer for issuer, _ in store.crl_changes()} == {"issuing"}
     assert listed(store) == []
     assert ROOT.name == "root"
+
+
+def test_a_crl_that_was_put_back_is_not_handed_out(
+    place: Place, store: Any, tmp_path: Path
+) -> None:
+    """The older one is genuine, and lacks what was revoked since."""
+    older, signed = crl_payloads(7, b"older")
+    record(store, older)
+    record_crl(store, tmp_path, signed, b"older")
+    newer, signed = crl_payloads(8, b"newer")
+    record(store, newer)
+    record_crl(store, tmp_path, signed, b"newer")
+    put_back(place, b"older")
+    again = place.open()
+    with pytest.raises(StoreError) as caught:
+        again.open_crl("root")
+    assert caught.value.code == "store.projection_differs"
+
+
+def put_back(place: Place, content: bytes) -> None:
+    """Replace the CRL of `root` behind the back of the store."""
+    if place.kind in GIT_KINDS:
+        scratch = place.root.parent / "scratch"
+        git(place.root, "worktree", "add", "--quiet", str(scratch), "pki-issued")
+        (scratch / "crl/root.crl").write_bytes(content)
+        git(scratch, "commit", "--quiet", "--all", "--message", "put back")
+    else:
+        with place.open()._writing() as connection:
+            connection.execute(tables.crl_files.update().values(der=content))
 
 
 def test_a_changed_crl_is_found_by_verification(place: Place, store: Any, tmp_path: Path) -> None:
