@@ -125,6 +125,7 @@ def _crl_files(is_continued: Callable[[CrlRecord], bool], material: Material) ->
                 check_crl,
                 path,
                 issuer=issuer,
+                record=record,
                 previous=material.published(path),
                 revoked=partial(material.store.revoked, record.issuer, record.scope),
                 now=material.now,

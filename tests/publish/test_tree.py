@@ -20,8 +20,8 @@ from pki_as_code.publish.interface import Material, PublishedFile
 from pki_as_code.publish.page import format_page
 from pki_as_code.publish.sections import SECTIONS, crl_section, format_pem
 from pki_as_code.publish.verify import check_chain
-from pki_as_code.stores.entries import Retired
-from tests.publish.conftest import files_below, make_crl, open_site
+from pki_as_code.stores.entries import Crl, CrlReserved, Retired
+from tests.publish.conftest import WEEK, files_below, make_crl, open_site
 from tests.stores.material import NOW, ROOT, certificate_id, issue, reservation
 
 
@@ -154,6 +154,23 @@ def test_a_crl_that_is_not_the_ledgers_stays_out_and_all_else_is_published(site,
     found = files_below(tmp_path / "public")
     assert "crl/root.crl" not in found
     assert "ca/root.cer" in found
+
+
+def test_a_genuine_crl_under_a_forged_entry_stays_out(site, tmp_path):
+    """Who can write to the store can give an older CRL a new number in the ledger, not its own."""
+    older = site.crl(2)
+    site.revoke("web", 0x2001)
+    site.crl(3, {0x2001: "superseded"})
+    later = NOW + timedelta(minutes=1)
+    as_of = site.store.head().sequence
+    site.record(CrlReserved("root", "full", 9, later, later + WEEK, as_of, "0" * 64))
+    forged = Crl("root", "full", 9, later, later + WEEK, sha256(older).hexdigest(), 0)
+    (tmp_path / "older.crl").write_bytes(older)
+    site.record(forged, crls={("root", "full"): tmp_path / "older.crl"})
+    report = site.publish("public")
+    assert codes(report) == [("publish.crl_unlike_ledger", Severity.ERROR)]
+    assert "crl/root.crl" not in files_below(tmp_path / "public")
+    assert [finding.code for finding in site.store.verify()] == ["store.crl_invalid"]
 
 
 def test_the_last_crl_of_a_kind_that_is_signed_no_more_stays_and_is_no_error(site, tmp_path):

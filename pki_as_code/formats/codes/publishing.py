@@ -42,6 +42,11 @@ CODES = explanations(
             "Fetch the store; or find out who published the other CRL.",
         ),
         "crl_unknown": "A CRL is published that the store does not know.",
+        "crl_unlike_ledger": (
+            "The number or the times of a CRL are not those of its entry in the ledger.",
+            "An older CRL is genuine, and lacks what was revoked since.",
+            "Find out who wrote to the store, and run `pkictl store verify`.",
+        ),
         "crl_went_back": "A CRL is of an earlier time than the published one.",
         "diverged": "The published branch here and the one at the remote have gone apart.",
         "failed": "The tree could not be published.",
