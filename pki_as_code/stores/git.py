@@ -73,6 +73,8 @@ class GitStore(LedgerStore):
         self._push = push and branch.remote is not None
         self._read_only = read_only
         self._identity = None if read_only else branch.repository.user_identity()
+        # Of two runs that say the same in the same second, the remote must refuse one.
+        self._writer = secrets.token_hex(8)
         self._commit: str | None = None
         self._is_ready = False
         self._expected = PublishedFiles()
@@ -240,13 +242,13 @@ class GitStore(LedgerStore):
         repository = self._branch.repository
         segments = list_segments(repository, tip) if tip else []
         last = entries[-1]
-        trailer = f"Ledger-Head: {last.sequence} {codec.digest(last.line)}"
+        trailers = f"Writer: {self._writer}\nLedger-Head: {last.sequence} {codec.digest(last.line)}"
         return write_commit(
             repository,
             self._branch.staging_ref,
             tip,
             {**published, **continue_segments(repository, segments, entries)},
-            message=f"{message.strip()}\n\n{trailer}\n",
+            message=f"{message.strip()}\n\n{trailers}\n",
             identity=self._identity,
             at=last.at,
         )
