@@ -31,6 +31,7 @@ from pki_as_code.gitplumbing import (
 from pki_as_code.model import FULL_SCOPE, Finding
 from pki_as_code.pkix.variables import crl_path
 from pki_as_code.stores import codec
+from pki_as_code.stores.bulk_reads import load_crls
 from pki_as_code.stores.engine import open_sqlite, reading, writing
 from pki_as_code.stores.entries import Entry
 from pki_as_code.stores.extending import Step
@@ -42,7 +43,7 @@ from pki_as_code.stores.interface import CrlKey
 from pki_as_code.stores.ledger_store import LedgerStore, RawLine, read_only_error
 from pki_as_code.stores.projection import Observer
 from pki_as_code.stores.published_files import PublishedFiles
-from pki_as_code.stores.refusals import no_crl
+from pki_as_code.stores.refusals import crl_differs, no_crl
 from pki_as_code.stores.segments import (
     continue_segments,
     list_segments,
@@ -120,10 +121,13 @@ class GitStore(LedgerStore):
 
     def open_crl(self, issuer: str, scope: str = FULL_SCOPE) -> BinaryIO:
         self._ready()
-        commit = self._indexed_commit()
+        with reading(self._engine, self.place) as connection:  # both of one moment
+            commit, record = read_commit(connection), load_crls(connection).get((issuer, scope))
         found = read_file(self._branch.repository, commit, crl_path(issuer, scope))
-        if found is None:
+        if found is None or record is None:
             raise no_crl(issuer, scope)
+        if codec.digest(found) != record.digest:
+            raise crl_differs(issuer, scope)
         return BytesIO(found)
 
     def _ready(self) -> None:

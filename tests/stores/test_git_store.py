@@ -616,6 +616,39 @@ def test_an_object_reserved_by_the_winner_is_contention(
     assert list(ours.verify()) == []
 
 
+def test_a_run_beside_this_one_is_no_step_back(
+    local_git_place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It appends when this one has looked where the branch is, and at nothing else yet."""
+    from pki_as_code.stores.git import GitStore
+
+    ours, theirs = local_git_place.open(), local_git_place.open()
+    theirs.head()
+    real, numbers = GitStore._find_tip, iter(range(3))
+
+    def overtaken(store: GitStore) -> str | None:
+        found = real(store)
+        if store is ours and (number := next(numbers, None)) is not None:
+            record(theirs, Reconciled(f"{number:040x}"))
+        return found
+
+    monkeypatch.setattr(GitStore, "_find_tip", overtaken)
+    assert ours.last_reconciled() == f"{2:040x}"
+    record(ours, Reconciled("f" * 40))
+    assert list(ours.verify()) == []
+
+
+def test_what_a_run_beside_this_one_wrote_is_read_from_where_it_is(local_git_place: Place) -> None:
+    """They share the index, which is further than the commit that was looked at before."""
+    ours, theirs = local_git_place.open(), local_git_place.open()
+    ours.head()
+    issue(theirs, reservation(WEB, 0x2001))
+    assert ours.observe([WEB])[WEB].current.serial_number == 0x2001
+    assert ours.certificate_der("root", 0x2001) == theirs.certificate_der("root", 0x2001)
+    theirs.reserve([reservation(API, 0x2002)], now=NOW, message="Reserve")
+    assert [r.serial_number for r in ours.open_reservations()] == [0x2002]
+
+
 def test_of_two_machines_that_say_the_same_in_the_same_second_one_has_said_it(
     remote_git_place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
