@@ -282,10 +282,11 @@ class GitStore(LedgerStore):
         """Believe the branch as it is now: forget what was seen of it, and read it again."""
         if self._read_only:
             raise read_only_error(self.uri)
-        self._index.forget(self._engine)
         if self._branch.remote is not None:
             self._branch.repository.delete_ref(self._branch.seen_ref)
-        self._is_ready = False
+        self._commit = self._find_tip()
+        self._index.rebuild(self._engine, self._commit)
+        self._is_ready = True
         return self.head().sequence + 1
 
     def close(self) -> None:
