@@ -7,6 +7,7 @@ certificate that some of them refuse is of no use.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -120,6 +121,7 @@ def _allowed_path_length(
     return tightest
 
 
+@functools.lru_cache(maxsize=16)
 def _path_length(authority: x509.Certificate) -> int | None:
     try:
         extension = authority.extensions.get_extension_for_class(x509.BasicConstraints)
@@ -163,6 +165,7 @@ def _names_in_common_name(value: str, has_dns_name: bool) -> Iterator[_CheckedNa
             yield _CheckedName(x509.DNSName, host, label)
 
 
+@functools.lru_cache(maxsize=16)
 def _name_constraints(authority: x509.Certificate) -> x509.NameConstraints | None:
     """Return the constraints of an authority. Raises one of `_UNREADABLE`."""
     try:
