@@ -169,9 +169,7 @@ def certificate_findings(draft: x509.Certificate, chain: Chain) -> list[Finding]
     return findings
 
 
-def _outlives(
-    request: CertificateRequest, not_after: datetime, end: datetime
-) -> InvalidValueError:
+def _outlives(request: CertificateRequest, not_after: datetime, end: datetime) -> InvalidValueError:
     return InvalidValueError(
         f"{request.object_id.path} would end at {format_time(not_after)} and outlive its authority "
         f"{request.issuer}, which ends at {format_time(end)}",

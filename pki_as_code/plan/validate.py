@@ -26,6 +26,7 @@ from pki_as_code.plan.given_certificates import certificate_differs, lasting_dif
 from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.references import REFERENCE_CHECKS
 from pki_as_code.plan.requests import ResolvedCertificate, resolve_request
+from pki_as_code.workers import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +138,11 @@ def certificates_are_complete(context: Context) -> Iterator[Finding]:
 
 
 def certificates_can_be_signed(context: Context) -> Iterator[Finding]:
-    for resolved in context.desired.certificates:
-        if resolved.request is not None:
-            for finding in context.preview.findings(resolved.request):
-                yield finding.at(resolved.place_of_names())
+    complete = [c for c in context.desired.certificates if c.request is not None]
+    work = Work(context.preview.findings, [c.request for c in complete if c.request is not None])
+    for resolved, found in zip(complete, work.results(), strict=True):
+        for finding in found:
+            yield finding.at(resolved.place_of_names())
 
 
 def end_dates_keep_to_the_profile(context: Context) -> Iterator[Finding]:
