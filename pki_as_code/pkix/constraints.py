@@ -52,6 +52,8 @@ def name_constraint_findings(
     `rfc5280.name_excluded`, and `rfc5280.name_constraints_unsupported` for constraints that cannot
     be evaluated although they apply.
     """
+    if not any(map(_may_constrain, chain)):
+        return []
     checked = list(_checked_names(subject, names))
     findings: list[Finding] = []
     for authority in chain:
@@ -177,6 +179,13 @@ def _name_constraints(authority: x509.Certificate) -> x509.NameConstraints | Non
     if extension.value.public_bytes() not in authority.public_bytes(Encoding.DER):
         raise ValueError("name constraints with a minimum or maximum")
     return extension.value
+
+
+def _may_constrain(authority: x509.Certificate) -> bool:
+    try:
+        return _name_constraints(authority) is not None
+    except _UNREADABLE:
+        return True
 
 
 def _findings_under(

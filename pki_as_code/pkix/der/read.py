@@ -60,6 +60,9 @@ def read_head(data: bytes, offset: int = 0) -> tuple[int, int, int]:
 
 def read_single(data: bytes) -> Tlv:
     """Return the one value `data` consists of. Raises `InvalidValueError` for trailing bytes."""
+    short = len(data) > 1 and data[1] < _LONG_FORM and data[0] & _TAG_NUMBER_MASK < _TAG_NUMBER_MASK
+    if short and data[1] + 2 == len(data):
+        return Tlv(data[0], data[2:], data)  # what nearly all are
     tlv, end = read_tlv(data)
     if end != len(data):
         raise not_strict(f"{len(data) - end} bytes follow the end of the value")
