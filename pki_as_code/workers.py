@@ -13,6 +13,7 @@ import contextlib
 import gc
 import os
 import pickle
+import resource
 import signal
 import sys
 import threading
@@ -23,6 +24,8 @@ FEWEST_ITEMS: Final = 100
 """With fewer, making the processes takes longer than the work."""
 
 MOST_PROCESSES: Final = 16
+
+_MANY_FILES: Final = 1 << 20
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -92,7 +95,7 @@ class Work(Generic[A, B]):
 
 def processes() -> int:
     """Return how many children gain: one for each core; 1 where there cannot be any."""
-    if not hasattr(os, "fork") or sys.platform == "darwin" or threading.active_count() > 1:
+    if sys.platform != "linux" or threading.active_count() > 1:
         return 1  # a fork has one thread, and the locks that the others held
     return min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
 
@@ -101,6 +104,7 @@ def _work(function: Callable[[A], B], items: Sequence[A], writer: int, parent: i
     """Be the child. Leaves without any of the endings that are the parent's."""
     try:
         gc.disable()  # collecting would touch all pages, and end what is the parent's
+        _close_all_but(writer)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and stops us
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         found: list[Any] = []
@@ -112,6 +116,18 @@ def _work(function: Callable[[A], B], items: Sequence[A], writer: int, parent: i
             pickle.dump(found, stream, pickle.HIGHEST_PROTOCOL)
     finally:
         os._exit(0)
+
+
+def _close_all_but(writer: int) -> None:
+    """
+    Leave locks, databases and the pipes of other programs to the parent.
+
+    A pipe that is open here is not at its end when the parent closes it, and who waits for that
+    end would wait for this process.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    os.closerange(3, writer)
+    os.closerange(writer + 1, _MANY_FILES if limit == resource.RLIM_INFINITY else limit)
 
 
 def _result(function: Callable[[A], B], item: A) -> B | None:

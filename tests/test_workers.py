@@ -6,6 +6,8 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +102,21 @@ def test_results_larger_than_a_pipe_arrive() -> None:
     assert list(Work(lambda n: bytes([n % 256]) * size, MANY).results()) == [
         bytes([number % 256]) * size for number in MANY
     ]
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_child_holds_no_file_of_its_parent(tmp_path: Path) -> None:
+    def held(_: int) -> set[str]:
+        found = set()
+        for name in os.listdir("/proc/self/fd"):
+            with suppress(FileNotFoundError):
+                found.add(os.readlink(f"/proc/self/fd/{name}"))
+        return found
+
+    with (tmp_path / "store").open("w") as file:
+        results = list(Work(held, MANY).results())
+        assert not any(file.name in names for names in results)
+        assert file.name in held(0)
 
 
 @pytest.mark.usefixtures("two_cores")

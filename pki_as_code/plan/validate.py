@@ -7,6 +7,7 @@ CHECKS and `references.REFERENCE_CHECKS` are the lists; all findings of all chec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -139,10 +140,11 @@ def certificates_are_complete(context: Context) -> Iterator[Finding]:
 
 def certificates_can_be_signed(context: Context) -> Iterator[Finding]:
     complete = [c for c in context.desired.certificates if c.request is not None]
-    work = Work(context.preview.findings, [c.request for c in complete if c.request is not None])
-    for resolved, found in zip(complete, work.results(), strict=True):
-        for finding in found:
-            yield finding.at(resolved.place_of_names())
+    requests = [c.request for c in complete if c.request is not None]
+    with closing(Work(context.preview.findings, requests)) as work:
+        for resolved, found in zip(complete, work.results(), strict=True):
+            for finding in found:
+                yield finding.at(resolved.place_of_names())
 
 
 def end_dates_keep_to_the_profile(context: Context) -> Iterator[Finding]:

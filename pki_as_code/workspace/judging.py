@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -109,9 +110,7 @@ def judge_changes(
     subjects = {format_name(certificate.subject) for certificate in certificates.values()}
     blocked = _blocked_keys(plan, desired, observation, store)
     problems: list[Finding] = []
-    signed = [change for change in plan.changes if _is_judged(change)]
-    work = Work(partial(preview.findings, whole_key_check=True), [c.request for c in signed])
-    results = work.results()
+    results = _judged(preview, plan)
     for change in plan.changes:
         if isinstance(change, AdoptCertificate):
             problems += _known_elsewhere(change, store)
@@ -128,6 +127,13 @@ def judge_changes(
         place = item.place_of_names() if item and found else change.source
         problems += [finding.at(place) for finding in found]
     return problems
+
+
+def _judged(preview: Preview, plan: Plan) -> Iterator[list[Finding]]:
+    """Yield the findings of each certificate that would be signed, in the order of the plan."""
+    requests = [change.request for change in plan.changes if _is_judged(change)]
+    with closing(Work(partial(preview.findings, whole_key_check=True), requests)) as work:
+        yield from work.results()
 
 
 def _is_judged(change: Change) -> TypeGuard[IssueCertificate | FinishReservation]:
