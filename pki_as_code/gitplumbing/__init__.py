@@ -12,6 +12,7 @@ from pki_as_code.gitplumbing.creation import make_repository
 from pki_as_code.gitplumbing.remotes import (
     PushResult,
     PushStatus,
+    deepen,
     fetch_ref,
     push_ref,
     remote_ref,
@@ -29,6 +30,7 @@ __all__ = [
     "PushStatus",
     "RevisionTree",
     "TreeEntry",
+    "deepen",
     "fetch_ref",
     "list_tree",
     "make_repository",

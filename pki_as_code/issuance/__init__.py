@@ -15,7 +15,13 @@ from pki_as_code.issuance.certificates import (
 )
 from pki_as_code.issuance.crls import PreparedCrl, prepare_crl, sign_crl
 from pki_as_code.issuance.issuer import Issuer, encode_public_key, open_issuer, public_key_der
-from pki_as_code.issuance.ocsp import Responder, SignedResponse, open_responder, sign_response
+from pki_as_code.issuance.ocsp import (
+    Responder,
+    SignedResponse,
+    open_responder,
+    response_period,
+    sign_response,
+)
 from pki_as_code.issuance.requests import make_csr
 
 __all__ = [
@@ -37,6 +43,7 @@ __all__ = [
     "prepare_crl",
     "prepare_reserved",
     "public_key_der",
+    "response_period",
     "sign_certificate",
     "sign_certificates",
     "sign_crl",

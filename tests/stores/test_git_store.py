@@ -25,6 +25,7 @@ from tests.stores.material import (
     NOW,
     certificate,
     certificate_id,
+    crl_payloads,
     der,
     issue,
     issued,
@@ -612,6 +613,28 @@ def test_an_object_reserved_by_the_winner_is_contention(
         ours.reserve([reservation(WEB, 0x2001)], now=NOW, message="ours")
     # What the winner left is seen without another run.
     assert [r.serial_number for r in ours.open_reservations()] == [0x3001]
+    assert list(ours.verify()) == []
+
+
+def test_of_two_machines_that_say_the_same_in_the_same_second_one_has_said_it(
+    remote_git_place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else git takes the second push for the first, and one CRL number is signed twice."""
+    from pki_as_code.stores import git_refs
+
+    ours, theirs = remote_git_place.open(), remote_git_place.open_elsewhere()
+    theirs.head()
+    reserved, _ = crl_payloads(7)
+    real, pending = git_refs.push_ref, [reserved]
+
+    def interrupted(repository: GitRepository, *arguments: Any) -> Any:
+        if repository.root == remote_git_place.root and pending:
+            record(theirs, pending.pop())
+        return real(repository, *arguments)
+
+    monkeypatch.setattr(git_refs, "push_ref", interrupted)
+    with pytest.raises(ContentionError):
+        record(ours, reserved)
     assert list(ours.verify()) == []
 
 
