@@ -18,6 +18,7 @@ from pki_as_code.gitplumbing.remotes import (
     remote_url,
 )
 from pki_as_code.gitplumbing.repository import GitRepository, PathChange
+from pki_as_code.gitplumbing.status import uncommitted_paths
 from pki_as_code.gitplumbing.trees import MAX_FILE_SIZE, RevisionTree, TreeEntry, list_tree
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "push_ref",
     "remote_ref",
     "remote_url",
+    "uncommitted_paths",
 ]
