@@ -120,19 +120,21 @@ def unchanged_commit(asked: Asked, now: int) -> str | None:
 
 def _is_repository_there(asked: Asked, note: Note, git_dir: Path) -> bool:
     from pki_as_code.gitplumbing.repository import GitRepository
-    from pki_as_code.quiet.repository_state import config_digest, uncommitted
+    from pki_as_code.quiet.repository_state import config_digest, head_and_refs, uncommitted
     from pki_as_code.stores.position import is_there
 
     repository = GitRepository.discover(Path(asked.directory))
     if repository.git_dir.resolve() != git_dir or not os.access(git_dir, os.W_OK):
         return False
-    refs = note["refs"]
-    values = repository.ref_values(*refs)
-    if any(values.get(ref) != value for ref, value in refs.items()):
+    values = head_and_refs(repository, note["refs"])
+    commit = (
+        values.get(asked.ref) if asked.ref == "HEAD" else repository.resolve_revision(asked.ref)
+    )
+    if commit != note["commit"]:
+        return False
+    if any(values.get(ref) != value for ref, value in note["refs"].items()):
         return False
     if config_digest(repository) != note["config"]:
-        return False
-    if repository.resolve_revision(asked.ref) != note["commit"]:
         return False
     if not is_there(note["position"], repository, network=asked.network):
         return False
