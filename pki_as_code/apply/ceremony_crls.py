@@ -13,12 +13,13 @@ from pathlib import Path
 
 from pki_as_code.apply.ceremony_signer import Sitting
 from pki_as_code.apply.ceremony_signing import signer_entries
+from pki_as_code.apply.crls import crl_entry
 from pki_as_code.errors import IssuanceError
 from pki_as_code.issuance import Issuer, PreparedCrl, prepare_crl, sign_crl
 from pki_as_code.model import FULL_SCOPE, CrlRecord, Revocation, format_time
 from pki_as_code.pkix.crl import read_crl
 from pki_as_code.plan.bundles import CrlBundle
-from pki_as_code.stores.entries import Crl, CrlReserved
+from pki_as_code.stores.entries import CrlReserved
 from pki_as_code.stores.interface import Store
 
 
@@ -111,15 +112,7 @@ def sign_bundle_crl(
     )
     journal.record([reserved], now=now, message=message)
     crl = sign_crl(prepared, issuer, directory / "signed")
-    entry = Crl(
-        issuer=crl.issuer,
-        scope=crl.scope,
-        number=crl.number,
-        this_update=crl.this_update,
-        next_update=crl.next_update,
-        digest=crl.digest,
-        entry_count=crl.entry_count,
-    )
+    entry = crl_entry(crl)
     journal.record([entry], now=now, message=message, crls={(crl.issuer, crl.scope): crl.path})
     return crl.path.read_bytes()
 

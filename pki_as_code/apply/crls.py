@@ -102,7 +102,7 @@ class _Making:
         signed = [outcome.crl for outcome in outcomes if outcome.crl is not None]
         if signed:
             files = {(crl.issuer, crl.scope): crl.path for crl in signed}
-            self._record([_entry(crl) for crl in signed], _told("publish", prepared), files)
+            self._record([crl_entry(crl) for crl in signed], _told("publish", prepared), files)
         yield from outcomes
 
     def _prepare(self, change: PublishCrl, number: int) -> PreparedCrl:
@@ -160,7 +160,8 @@ def _distribution_point(change: PublishCrl) -> IssuingDistributionPoint | None:
             return IssuingDistributionPoint(full_name=change.full_names)
 
 
-def _entry(crl: IssuedCrl) -> Crl:
+def crl_entry(crl: IssuedCrl) -> Crl:
+    """Return the entry of a CRL that was signed; its number was reserved before."""
     return Crl(
         issuer=crl.issuer,
         scope=crl.scope,

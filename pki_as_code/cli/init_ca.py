@@ -69,7 +69,7 @@ def command(context: click.Context, /, name: str, subject: str, **given: Any) ->
     from pki_as_code.authoring.authorities import write_authority_manifest
     from pki_as_code.cli.certificate_output import CertificateOutput
     from pki_as_code.cli.session import writing
-    from pki_as_code.cli.submission import How, carry_out
+    from pki_as_code.cli.submission import How, carry_out, exit_code_of
     from pki_as_code.cli.view_ca import write_authority
     from pki_as_code.plan.responders import responder_id
 
@@ -100,7 +100,7 @@ def command(context: click.Context, /, name: str, subject: str, **given: Any) ->
             latest = workspace.at(workspace.repository.head_commit() or workspace.commit)
             write_authority(console, latest, written.object_id.name, output)
             console.next_step("pkictl list_cas")
-    return 0
+    return exit_code_of(issued or ())
 
 
 def _carried_out(
@@ -108,13 +108,13 @@ def _carried_out(
     workspace: Workspace,
     written: Written,
     submit: Callable[[], list[Outcome] | None],
-) -> bool:
-    """Tell whether there is a certificate now; what fails behind the commit is not lost."""
+) -> list[Outcome] | None:
+    """Return what was done, nothing when no certificate was; what fails is not lost."""
     from pki_as_code.errors import PkiAsCodeError
     from pki_as_code.gitrepo import is_tracked
 
     try:
-        return bool(submit())
+        return submit()
     except PkiAsCodeError:
         for path in written.files:
             if is_tracked(workspace.repository, path, "HEAD"):

@@ -100,7 +100,7 @@ def command(
 ) -> int:
     from pki_as_code.apply.submit import Submission
     from pki_as_code.cli.session import writing
-    from pki_as_code.cli.submission import How, carry_out
+    from pki_as_code.cli.submission import How, carry_out, exit_code_of
     from pki_as_code.escape import safe
     from pki_as_code.pkix.serial_numbers import format_serial_number
     from pki_as_code.workspace.lookup import find_certificate
@@ -125,7 +125,7 @@ def command(
         outcomes = carry_out(console, workspace, submission, how)
         if outcomes is not None:
             console.note(done if outcomes else "No changes.")
-    return 0
+    return exit_code_of(outcomes or ())
 
 
 def _question(called: str, reason: str) -> str:

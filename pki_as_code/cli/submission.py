@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import click
@@ -15,10 +16,12 @@ from pki_as_code.apply.submit import (
     write_files,
 )
 from pki_as_code.cli.console import Console, EnvironmentSecrets
+from pki_as_code.cli.main import format_error
 from pki_as_code.cli.outcomes import raise_first
+from pki_as_code.errors import EXIT_PARTIAL
 from pki_as_code.formats import format_plan
 from pki_as_code.formats.findings import format_finding
-from pki_as_code.model import Plan
+from pki_as_code.model import CRL, RESPONDER, Plan
 from pki_as_code.plan.ceremonies import NEEDED
 from pki_as_code.quiet.wording import abbreviate
 from pki_as_code.workspace import Workspace
@@ -80,8 +83,26 @@ def carry_out(
             _tell_of_ceremonies(console, plan)
 
     outcomes = list(submit(workspace, submission, secrets, now, show))
-    raise_first(outcomes)
+    raise_first(outcome for outcome in outcomes if not _follows(outcome))
+    for outcome in outcomes:
+        if outcome.error is not None:
+            console.note(format_error(outcome.error, color=False).rstrip())
+            thing = outcome.change.object_id.thing
+            console.note(
+                f"what was asked for is recorded, the {thing} is not made: `pkictl reconcile` does "
+                "it when that is mended"
+            )
     return outcomes
+
+
+def _follows(outcome: Outcome) -> bool:
+    """Tell whether it follows from what was asked for: a CRL, or who answers OCSP."""
+    return outcome.change.object_id.kind in {CRL, RESPONDER}
+
+
+def exit_code_of(outcomes: Iterable[Outcome]) -> int:
+    """Return `EXIT_PARTIAL` when something did not follow from what was done."""
+    return EXIT_PARTIAL if any(outcome.error is not None for outcome in outcomes) else 0
 
 
 def _tell_of_ceremonies(console: Console, plan: Plan) -> None:

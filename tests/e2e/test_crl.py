@@ -172,6 +172,23 @@ def test_any_other_revocation_cannot_be_undone(fleet):
     assert len(list(fleet.crl())) == 1
 
 
+def test_a_revocation_is_recorded_though_its_crl_cannot_be_signed(fleet):
+    """Who has lost the authority's key may have to revoke all the more."""
+    fleet.ask("web")
+    fleet.reconcile()
+    key = fleet.repository.root / "keys/issuing.pem"
+    away = fleet.outside / "issuing.key"
+    key.rename(away)
+    told = fleet.repository.run("revoke_cert", "web", "--reason", "keyCompromise", expect=5)
+    assert "key.missing" in told.err
+    assert "what was asked for is recorded, the crl is not made" in told.err
+    assert fleet.repository.ledger()[-1]["type"] == "revoked"
+    fleet.repository.run("reconcile", expect=1)
+    away.rename(key)
+    fleet.repository.run("reconcile")
+    assert len(list(fleet.crl())) == 1
+
+
 def test_a_second_run_signs_nothing(fleet):
     fleet.ask("web")
     fleet.reconcile()

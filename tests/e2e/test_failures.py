@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.conftest import make_csr
 from tests.e2e.in_process import InProcess, in_process
-from tests.e2e.later import needs_faketime, run_later
+from tests.e2e.moved_clock import later, needs_moved_clock
 
 AUTHORITY = """\
 apiVersion: pki-as-code/v1
@@ -214,13 +214,13 @@ def test_who_watches_a_certificate_is_told_that_its_renewal_failed(repository):
     assert "ailing" in done.out + done.err
 
 
-@needs_faketime
+@needs_moved_clock
 def test_it_is_tried_again_when_its_time_has_come(repository):
     repository.run("reconcile", expect=5, env=WRONG)
     head = repository.store_head()
-    run_later(repository, "+2m", "reconcile")
+    later(repository, 2 / 1440).run("reconcile")
     assert repository.store_head() == head
-    run_later(repository, "+6m", "reconcile", expect=1)
+    later(repository, 6 / 1440).run("reconcile", expect=1)
     first, second = failures(repository)
     assert second["attempts"] == 2
     waits = datetime.fromisoformat(second["retryAt"]) - datetime.fromisoformat(second["at"])

@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.conftest import make_csr
 from tests.e2e.in_process import InProcess, in_process
-from tests.e2e.later import needs_faketime, run_later
+from tests.e2e.moved_clock import later, needs_moved_clock
 
 PLAN = "../plan.json"
 
@@ -182,7 +182,7 @@ def test_a_plan_from_the_future_or_from_long_ago_is_refused(repository):
         assert f"error[{code}]" in stale(repository)
 
 
-@needs_faketime
+@needs_moved_clock
 def test_a_plan_waits_for_its_review_and_what_became_due_waits_for_the_next(repository):
     """In the meantime `old` is to be renewed: nobody has seen that, so it is not done."""
     merge(repository)
@@ -190,13 +190,13 @@ def test_a_plan_waits_for_its_review_and_what_became_due_waits_for_the_next(repo
     repository.commit()
     repository.run("reconcile", "--only", "old")
     repository.run("plan", "--ref", "HEAD", "--out", PLAN)
-    done = run_later(repository, "+20d", "reconcile", "--plan", PLAN)
+    done = later(repository, 20).run("reconcile", "--plan", PLAN)
     assert "more to do, which the reviewed plan did not have" in done.err
     assert "certificate old" not in done.err
     listed = {r["name"]: r for r in repository.run("list_certs", "--output", "json").json}
     issued = datetime.fromisoformat(listed["api"]["notBefore"])
     assert issued > datetime.now(UTC) + timedelta(days=19), "signed with the real time"
-    run_later(repository, "+31d", "reconcile", "--plan", PLAN, expect=6)
+    later(repository, 31).run("reconcile", "--plan", PLAN, expect=6)
 
 
 def test_reviewed_is_not_allowed(repository):
