@@ -20,6 +20,7 @@ LAYERS: list[set[str]] = [
     {"pkix", "gitplumbing"},
     {"manifests"},
     {"plan", "keys", "stores", "notify", "gitrepo"},
+    {"quiet"},
     {"issuance", "formats", "workspace", "authoring"},
     {"responder"},
     {"apply", "publish"},

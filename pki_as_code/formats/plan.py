@@ -44,6 +44,7 @@ from pki_as_code.model import (
 )
 from pki_as_code.pkix.serial_numbers import format_serial_number
 from pki_as_code.plan.ceremonies import WAITING
+from pki_as_code.quiet.wording import abbreviate, no_changes
 
 MARKS: dict[Action, str] = {
     Action.ISSUE: "+",
@@ -66,7 +67,6 @@ _STYLES = {"+": (GREEN,), "~": (YELLOW,), "-": (RED,), REFUSED: (BOLD, RED)}
 ALWAYS_COUNTED = (Action.ISSUE, Action.REPLACE, Action.RENEW, Action.REVOKE)
 """Named in the summary even when there are none; other actions only when there are some."""
 
-_ABBREVIATED_COMMIT = 7
 _ACTION_WIDTH = 8
 _WIDEST_ALIGNED = 40
 """A longer name does not push the columns of all other lines away."""
@@ -90,7 +90,7 @@ def format_plan(plan: Plan, *, color: bool = False) -> str:
     if not plan.changes and not plan.refused:
         at = safe(abbreviate(plan.commit)) if plan.commit else "in the working tree"
         at = f"at {at}" if plan.commit else at
-        told = f"No changes. The issued store matches the manifests {at}.\n"
+        told = no_changes(safe(plan.commit))
         if plan.waiting:
             told = f"Nothing to do now {at}; {len(plan.waiting):,} to be tried again later.\n"
         elif any(finding.code in WAITING for finding in plan.findings):
@@ -104,10 +104,6 @@ def format_plan(plan: Plan, *, color: bool = False) -> str:
     table = "\n".join(_table_lines(rows, color=color)) + "\n"
     summary = f"{format_counts(plan)}   {paint(f'digest {plan.digest}', DIM, color=color)}\n"
     return "\n".join([_headline(plan) + "\n", table, *blocks, summary])
-
-
-def abbreviate(commit: str) -> str:
-    return commit[:_ABBREVIATED_COMMIT]
 
 
 def _headline(plan: Plan) -> str:
