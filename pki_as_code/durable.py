@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,7 +25,7 @@ def write_file_atomically(
     temporary file is left. An EIO of step 3 is the exception: the file is in place, and whether it
     survives is not known. Nothing is retried: the kernel reports a lost write once.
     """
-    temporary = path.parent / f".{path.name[:100]}.{secrets.token_hex(8)}.tmp"
+    temporary = path.parent / f".{path.name[:100]}.{os.urandom(8).hex()}.tmp"
     try:
         try:
             _write_new_file(temporary, data, mode)

@@ -8,8 +8,10 @@ that `pkictl explain` knows. `findings` carries several problems found in one go
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from pki_as_code.model import Finding
+if TYPE_CHECKING:
+    from pki_as_code.model import Finding
 
 EXIT_FAILED = 1
 EXIT_CHANGES_PENDING = 2
@@ -52,6 +54,8 @@ class InvalidValueError(PkiAsCodeError, ValueError):
     code = "value.invalid"
 
     def finding(self) -> Finding:
+        from pki_as_code.model import Finding  # slow to import, and most errors have none
+
         return Finding(self.code, self.message, help=self.help)
 
 

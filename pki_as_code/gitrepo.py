@@ -83,21 +83,6 @@ def describe_commit(repository: GitRepository, commit: str) -> Commit:
     return Commit(found.hexsha, author, str(found.summary))
 
 
-def uncommitted_paths(repository: GitRepository, pathspecs: Sequence[str] = ()) -> list[str]:
-    """
-    Return the paths, below `pathspecs`, whose working-tree content is not that of HEAD.
-
-    Submodules are left alone: git would run, in them, what their own configuration names.
-    """
-    output = repository.run(
-        "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all",
-        "--ignore-submodules=all", "--", *pathspecs,
-    )  # fmt: skip
-    return sorted(
-        entry[3:].decode("utf-8", "surrogateescape") for entry in output.split(b"\x00") if entry
-    )
-
-
 def is_ignored(repository: GitRepository, path: str) -> bool:
     """Tell whether git would leave `path` (relative to the root) out of a commit."""
     # Of the magic of pathspecs, check-ignore knows the one that begins with a colon.

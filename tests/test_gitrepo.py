@@ -10,6 +10,7 @@ import pytest
 
 from pki_as_code.errors import RepositoryError
 from pki_as_code.gitplumbing import GitRepository
+from pki_as_code.gitplumbing.status import uncommitted_paths
 from pki_as_code.gitrepo import (
     FALLBACK_IDENTITY,
     author_identity,
@@ -20,7 +21,6 @@ from pki_as_code.gitrepo import (
     is_tracked,
     known_identity,
     last_changes,
-    uncommitted_paths,
 )
 from tests.apply.site import directory, memory_directory
 

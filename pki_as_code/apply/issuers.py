@@ -135,6 +135,10 @@ class Issuers:
         """Return the OCSP responders whose key is not the one in their certificate any more."""
         return self._responders.lost()
 
+    def can_open_responder_key(self, authority: Authority) -> bool:
+        """Tell whether the key of its OCSP responder opens without asking anybody."""
+        return self._responders.can_open(authority)
+
     def check(self, changes: Iterable[Change]) -> None:
         """
         Open what the changes will need, before anything is written on their behalf.

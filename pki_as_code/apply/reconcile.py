@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from pki_as_code.apply.failures import record_failures
+from pki_as_code.apply.noting import note_if_quiet
 from pki_as_code.apply.outcome import Outcome, Settings
 from pki_as_code.apply.run import apply_plan, record_reconciled
 from pki_as_code.errors import ContentionError, UnsafePlanError
@@ -70,6 +71,7 @@ def reconcile(
     progress = Progress()
     overtaken = 0
     while True:
+        before = workspace.store.head()
         lost_keys = settings.issuers.lost_responder_keys()
         plan = workspace.plan(settings.now, settings.only, lost_keys, retry=settings.retry)
         on_plan(plan)
@@ -82,6 +84,8 @@ def reconcile(
                 continue  # what those objects need beyond that is in the next plan
             record_failures(workspace, settings, progress.failed)
             record_when_complete(workspace, settings, plan, progress)
+            if not (progress.done or progress.failed):
+                note_if_quiet(workspace, settings, plan, before)
         except ContentionError:
             overtaken += 1
             if overtaken == ATTEMPTS:

@@ -98,6 +98,16 @@ class ResponderKeys:
             and self._is_lost(responders[object_id], digest)
         )
 
+    def can_open(self, authority: Authority) -> bool:
+        """Tell whether the key of an authority's responder opens without asking anybody."""
+        name = responder_secret(authority.object_id.name)
+        secrets = OnlyGiven(self._secrets)
+        try:
+            open_key(_uri(authority), root=self._workspace.root, name=name, secrets=secrets)
+        except KeyBackendError:
+            return False
+        return True
+
     def _is_lost(self, authority: Authority, public_key_sha256: str) -> bool:
         uri, root = responder_key_uri(authority), self._workspace.root
         if uri is None:

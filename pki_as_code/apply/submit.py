@@ -19,8 +19,8 @@ from pki_as_code.apply.outcome import Outcome, Settings
 from pki_as_code.apply.reconcile import check_run, reconcile
 from pki_as_code.durable import write_file_atomically
 from pki_as_code.errors import IssuanceError, RepositoryError
-from pki_as_code.gitplumbing import GitRepository
-from pki_as_code.gitrepo import commit_paths, commit_to_branch, uncommitted_paths
+from pki_as_code.gitplumbing import GitRepository, uncommitted_paths
+from pki_as_code.gitrepo import commit_paths, commit_to_branch
 from pki_as_code.keys.interface import Secrets
 from pki_as_code.manifests.load import load_manifests
 from pki_as_code.manifests.overlay import OverlayTree

@@ -8,18 +8,13 @@ from contextlib import contextmanager
 from pki_as_code.cli.console import Console
 from pki_as_code.errors import RepositoryError, StoreError
 from pki_as_code.escape import safe
-from pki_as_code.gitplumbing import GitRepository
-from pki_as_code.gitrepo import uncommitted_paths
+from pki_as_code.gitplumbing import GitRepository, uncommitted_paths
+from pki_as_code.quiet.repository_state import MANIFEST_PLACES
 from pki_as_code.stores import open_store
 from pki_as_code.stores.interface import Store
 from pki_as_code.workspace import Workspace, load_repository, open_workspace
 from pki_as_code.workspace.issued import open_issued
 from pki_as_code.workspace.opening import store_uri
-
-MANIFEST_PLACES = (
-    "pki.yaml", "authorities", "profiles", "policies", "revocations", "watchers", "certificates",
-)  # fmt: skip
-
 
 _MOST_NAMED = 3
 

@@ -21,9 +21,9 @@ from pki_as_code.cli.outcomes import raise_first
 from pki_as_code.errors import EXIT_PARTIAL
 from pki_as_code.formats import format_plan
 from pki_as_code.formats.findings import format_finding
-from pki_as_code.formats.plan import abbreviate
 from pki_as_code.model import CRL, RESPONDER, Plan
 from pki_as_code.plan.ceremonies import NEEDED
+from pki_as_code.quiet.wording import abbreviate
 from pki_as_code.workspace import Workspace
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -29,6 +30,7 @@ from pki_as_code.model import (
     BlockKey,
     CertificateRequest,
     Change,
+    Finding,
     FinishReservation,
     IssueCertificate,
     ObjectId,
@@ -40,10 +42,12 @@ from pki_as_code.model import (
     RenameObject,
     RetireObject,
     RevokeCertificate,
+    Severity,
     UpdateObject,
 )
 from pki_as_code.pkix.serial_numbers import format_serial_number
 from pki_as_code.plan.ceremonies import WAITING
+from pki_as_code.quiet.wording import abbreviate, no_changes
 
 MARKS: dict[Action, str] = {
     Action.ISSUE: "+",
@@ -66,7 +70,6 @@ _STYLES = {"+": (GREEN,), "~": (YELLOW,), "-": (RED,), REFUSED: (BOLD, RED)}
 ALWAYS_COUNTED = (Action.ISSUE, Action.REPLACE, Action.RENEW, Action.REVOKE)
 """Named in the summary even when there are none; other actions only when there are some."""
 
-_ABBREVIATED_COMMIT = 7
 _ACTION_WIDTH = 8
 _WIDEST_ALIGNED = 40
 """A longer name does not push the columns of all other lines away."""
@@ -84,13 +87,17 @@ class _Row:
     help: str = ""
 
 
+MOST_OF_A_KIND = 10
+"""Warnings and notes with one code that are shown in full."""
+
+
 def format_plan(plan: Plan, *, color: bool = False) -> str:
     """Return the plan as text: what is planned and refused, findings, and the counts."""
-    blocks = [format_finding(finding, color=color) for finding in sort_findings(plan.findings)]
+    blocks = list(_finding_blocks(plan.findings, color=color))
     if not plan.changes and not plan.refused:
         at = safe(abbreviate(plan.commit)) if plan.commit else "in the working tree"
         at = f"at {at}" if plan.commit else at
-        told = f"No changes. The issued store matches the manifests {at}.\n"
+        told = no_changes(safe(plan.commit))
         if plan.waiting:
             told = f"Nothing to do now {at}; {len(plan.waiting):,} to be tried again later.\n"
         elif any(finding.code in WAITING for finding in plan.findings):
@@ -106,8 +113,18 @@ def format_plan(plan: Plan, *, color: bool = False) -> str:
     return "\n".join([_headline(plan) + "\n", table, *blocks, summary])
 
 
-def abbreviate(commit: str) -> str:
-    return commit[:_ABBREVIATED_COMMIT]
+def _finding_blocks(findings: Sequence[Finding], *, color: bool) -> Iterator[str]:
+    """Yield every error, and of other findings the first few of each kind: the JSON has all."""
+    shown: Counter[str] = Counter()
+    hidden: Counter[str] = Counter()
+    for finding in sort_findings(findings):
+        shown[finding.code] += 1
+        if finding.severity is Severity.ERROR or shown[finding.code] <= MOST_OF_A_KIND:
+            yield format_finding(finding, color=color)
+        else:
+            hidden[finding.code] += 1
+    for code, count in hidden.items():
+        yield f"... and {count:,} more {code}; `pkictl plan --output json` has them all.\n"
 
 
 def _headline(plan: Plan) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pki_as_code.escape import safe
-from pki_as_code.formats.plan import abbreviate, format_counts
+from pki_as_code.formats.plan import format_counts
 from pki_as_code.formats.terminal import GREEN, YELLOW, count_of, paint
 from pki_as_code.formats.values import crl_json, format_date
 from pki_as_code.model import CrlRecord, JsonValue, StatusReport, crl_id, format_time
 from pki_as_code.pkix.serial_numbers import format_serial_number
+from pki_as_code.quiet.wording import abbreviate
 
 
 def format_status(status: StatusReport, *, color: bool = False) -> str:

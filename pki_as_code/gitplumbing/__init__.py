@@ -7,19 +7,24 @@ off, the environment is fixed, and no user text is ever an option.
 
 from __future__ import annotations
 
-from pki_as_code.gitplumbing.blobs import BlobReader
-from pki_as_code.gitplumbing.creation import make_repository
-from pki_as_code.gitplumbing.remotes import (
-    PushResult,
-    PushStatus,
-    deepen,
-    fetch_ref,
-    push_ref,
-    remote_ref,
-    remote_url,
-)
-from pki_as_code.gitplumbing.repository import GitRepository, PathChange
-from pki_as_code.gitplumbing.trees import MAX_FILE_SIZE, RevisionTree, TreeEntry, list_tree
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pki_as_code.gitplumbing.blobs import BlobReader
+    from pki_as_code.gitplumbing.creation import make_repository
+    from pki_as_code.gitplumbing.remotes import (
+        PushResult,
+        PushStatus,
+        deepen,
+        fetch_ref,
+        push_ref,
+        remote_ref,
+        remote_url,
+    )
+    from pki_as_code.gitplumbing.repository import GitRepository, PathChange
+    from pki_as_code.gitplumbing.status import uncommitted_paths
+    from pki_as_code.gitplumbing.trees import MAX_FILE_SIZE, RevisionTree, TreeEntry, list_tree
 
 __all__ = [
     "MAX_FILE_SIZE",
@@ -37,4 +42,31 @@ __all__ = [
     "push_ref",
     "remote_ref",
     "remote_url",
+    "uncommitted_paths",
 ]
+
+_HOMES: Final = {
+    "BlobReader": "blobs",
+    "GitRepository": "repository",
+    "MAX_FILE_SIZE": "trees",
+    "PathChange": "repository",
+    "PushResult": "remotes",
+    "PushStatus": "remotes",
+    "RevisionTree": "trees",
+    "TreeEntry": "trees",
+    "deepen": "remotes",
+    "fetch_ref": "remotes",
+    "list_tree": "trees",
+    "make_repository": "creation",
+    "push_ref": "remotes",
+    "remote_ref": "remotes",
+    "remote_url": "remotes",
+    "uncommitted_paths": "status",
+}
+"""Imported when they are asked for: a run with nothing to do starts git and needs little else."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from pki_as_code.errors import RepositoryError
 from pki_as_code.escape import quoted
@@ -16,8 +15,7 @@ _OUTPUT_OF_WORKING_TREE: Final = 4
 _LONGEST_LINK: Final = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(NamedTuple):
     """Where the parts of a repository are; `root` is the git directory where it is bare."""
 
     root: Path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
@@ -169,6 +168,8 @@ def start(
 
 def stream(directory: Path, arguments: Sequence[str]) -> Iterator[bytes]:
     """Run git and yield the NUL-terminated records it prints, while it prints them."""
+    import tempfile  # which most runs have no use for, and is slow to import
+
     with tempfile.TemporaryFile() as complaints:
         process = start(directory, arguments, complaints)
         with process:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from pki_as_code.durable import fsync_directory
 from pki_as_code.errors import RepositoryError
@@ -26,8 +25,7 @@ _WORKING_TREE_COMMANDS: Final = frozenset(
 _DRIVERS: Final = r"^(filter\..*\.(clean|smudge|process|required)|diff\..*\.(textconv|command))$"
 
 
-@dataclass(frozen=True, slots=True)
-class PathChange:
+class PathChange(NamedTuple):
     """One line of `git diff-tree`: `status` is A, M, D or T (another type of file)."""
 
     status: str
@@ -38,8 +36,7 @@ class PathChange:
     new_blob_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class GitRepository:
+class GitRepository(NamedTuple):
     """A repository on disk. Holds no open files; git is started for each question."""
 
     root: Path

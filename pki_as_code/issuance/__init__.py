@@ -5,6 +5,7 @@ What is signed is prepared here first (built, linted), made durable by the calle
 byte for byte. To sign another kind of thing: a module of its own, with `prepare_` and `sign_`.
 """
 
+from pki_as_code.issuance.bulk import Failure, ItemError, Order, Preparation, sign_certificates
 from pki_as_code.issuance.certificates import (
     Origin,
     PreparedCertificate,
@@ -24,8 +25,12 @@ from pki_as_code.issuance.ocsp import (
 from pki_as_code.issuance.requests import make_csr
 
 __all__ = [
+    "Failure",
     "Issuer",
+    "ItemError",
+    "Order",
     "Origin",
+    "Preparation",
     "PreparedCertificate",
     "PreparedCrl",
     "Responder",
@@ -40,6 +45,7 @@ __all__ = [
     "public_key_der",
     "response_period",
     "sign_certificate",
+    "sign_certificates",
     "sign_crl",
     "sign_response",
 ]

@@ -41,6 +41,7 @@ from pki_as_code.stores.git_index import GitIndex, read_commit, write_commit_id
 from pki_as_code.stores.git_refs import StoreBranch, Tips, open_branch
 from pki_as_code.stores.interface import CrlKey
 from pki_as_code.stores.ledger_store import LedgerStore, RawLine, read_only_error
+from pki_as_code.stores.position import GIT, Position, read_seen
 from pki_as_code.stores.projection import Observer
 from pki_as_code.stores.published_files import PublishedFiles
 from pki_as_code.stores.refusals import crl_differs, no_crl
@@ -193,6 +194,26 @@ class GitStore(LedgerStore):
             help="run the command again when fewer runs go on at once",
         )
 
+    def position(self) -> Position | None:
+        self._ready()
+        tips = self._branch.tips()
+        if self._commit is None or not self._commit == tips.local == tips.furthest:
+            return None
+        branch, remote = self._branch, self._branch.remote
+        asked = [branch.ref, *([branch.seen_ref, branch.tracking_ref] if remote else [])]
+        values = branch.repository.ref_values(*asked)
+        if values.get(branch.ref) != self._commit:
+            return None
+        return {
+            "kind": GIT,
+            "ref": branch.ref,
+            "commit": self._commit,
+            "remote": remote,
+            "refs": {ref: values.get(ref) for ref in asked},
+            "seen_path": str(self._index.seen.path),
+            "seen": read_seen(str(self._index.seen.path)),
+        }
+
     # --- Writing ---
 
     def _append(self, step: Step, message: str, crls: Mapping[CrlKey, Path]) -> None:
@@ -298,10 +319,11 @@ class GitStore(LedgerStore):
         """Believe the branch as it is now: forget what was seen of it, and read it again."""
         if self._read_only:
             raise read_only_error(self.uri)
-        self._index.forget(self._engine)
         if self._branch.remote is not None:
             self._branch.repository.delete_ref(self._branch.seen_ref)
-        self._is_ready = False
+        self._commit = self._find_tip()
+        self._index.rebuild(self._engine, self._commit)
+        self._is_ready = True
         return self.head().sequence + 1
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ from pki_as_code.model import (
     Status,
 )
 from pki_as_code.stores.entries import Entry, Payload, Reserved
+from pki_as_code.stores.position import Position
 
 CrlKey = tuple[str, str]
 """Issuer and scope of a CRL."""
@@ -91,6 +92,10 @@ class Store(Protocol):
     uri: str
 
     def head(self) -> Head: ...
+
+    def position(self) -> Position | None:
+        """Return what `stores.position` compares; None where only the open store can tell."""
+        ...
 
     def observe(self, object_ids: Collection[ObjectId]) -> Mapping[ObjectId, Observed]:
         """Return what is known of each; objects never heard of are absent."""

@@ -21,6 +21,7 @@ from pki_as_code.stores.engine import (
     reading,
     stored_schema_version,
 )
+from pki_as_code.stores.position import SQLITE, Position, read_seen
 from pki_as_code.stores.seen import SeenHead
 
 
@@ -67,6 +68,19 @@ class SqlStore(DatabaseStore):
         with self._writing() as connection:
             if stored_schema_version(connection) != tables.SCHEMA_VERSION:
                 self._rebuild_index(connection)  # else another process was faster
+
+    def position(self) -> Position | None:
+        if self._seen is None or self._temporary is not None:
+            return None
+        head = self.head()
+        return {
+            "kind": SQLITE,
+            "path": str(Path(self.place).resolve()),
+            "sequence": head.sequence,
+            "digest": head.digest,
+            "seen_path": str(self._seen.path),
+            "seen": read_seen(str(self._seen.path)),
+        }
 
     def _empty_index(self, connection: Connection) -> None:
         tables.LEDGER_METADATA.create_all(connection)

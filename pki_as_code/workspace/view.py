@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from cryptography import x509
@@ -52,6 +53,11 @@ class Workspace:
     def root(self) -> Path:
         return self.repository.root
 
+    @cached_property
+    def _desired(self) -> Desired:
+        """What the manifests ask for: every CSR is read and verified, once for all plans."""
+        return resolve_all(self.loaded.manifests)
+
     def at(self, commit: str) -> Workspace:
         """Return the same repository and store at another commit."""
         tree = RevisionTree(self.repository, commit)
@@ -77,7 +83,7 @@ class Workspace:
             ManifestError: there are errors that concern all; `findings` has them.
             StoreError: the store cannot be read.
         """
-        desired = resolve_all(self.loaded.manifests)
+        desired = self._desired
         findings = [
             *committed_keys(self.repository, self.commit, self.loaded.manifests),
             *validate_manifests(desired, now, drafts=False),

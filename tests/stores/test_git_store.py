@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -837,3 +838,31 @@ def test_the_branchs_own_remote_is_used(remote_git_place: Place) -> None:
 def test_an_issued_payload_is_the_same_whoever_signs(remote_git_place: Place) -> None:
     reserved = reservation(WEB, 0x2001)
     assert issued(reserved) == issued(reserved)
+
+
+def test_who_reads_while_the_index_is_made_anew_never_finds_it_empty(
+    local_git_place: Place,
+) -> None:
+    """`serve` would say of a revoked certificate that nobody knows it."""
+    store = local_git_place.open()
+    many = [reservation(certificate_id(f"web{n}"), 0x2000 + n) for n in range(64)]
+    store.reserve(many, now=NOW, message="Reserve")
+    store.record([issued(one) for one in many], now=NOW, message="Record")
+    reader = local_git_place.open()
+    assert reader.head() == store.head()
+    done = threading.Event()
+    seen = set()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.add(len(list(reader.find(CertificateFilter()))))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        for _ in range(5):
+            store.rebuild()
+    finally:
+        done.set()
+        thread.join()
+    assert seen == {64}
