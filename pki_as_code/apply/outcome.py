@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pki_as_code.apply.issuers import Issuers
-from pki_as_code.errors import InvalidValueError, IssuanceError, KeyBackendError, PkiAsCodeError
+from pki_as_code.errors import PkiAsCodeError
+from pki_as_code.issuance import ItemError
 from pki_as_code.model import Change, IssuedCertificate, IssuedCrl, ObjectId
 
-ItemError = (IssuanceError, KeyBackendError, InvalidValueError)
-"""What can be wrong with one item without being wrong with the run."""
+__all__ = ["ItemError", "Outcome", "Settings"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from pki_as_code.model import (
 )
 from pki_as_code.plan.ceremonies import is_signed_by_ceremony
 from pki_as_code.plan.guards import guard_plan
+from pki_as_code.stores.extending import entry_time
 from pki_as_code.workspace import Workspace
 
 ATTEMPTS = 8
@@ -121,7 +122,10 @@ def check_run(workspace: Workspace, settings: Settings) -> None:
     Raises:
         UnsafePlanError: the commit is older than, or beside, the one reconciled last; it is not on
             the protected branch; or the store is empty while authorities have keys.
+        StoreError: the clock is behind the store (`store.clock_went_back`), and what is due by it
+            would be wrong.
     """
+    entry_time(workspace.store.head().at, settings.now)
     if "replay" not in settings.allowed:
         _check_not_replayed(workspace)
     if "new-store" not in settings.allowed:

@@ -9,23 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 from pki_as_code.apply.adoption import adopted_entries
 from pki_as_code.apply.askers import Askers
+from pki_as_code.apply.batches import Batch, batches_of
 from pki_as_code.apply.crl_adoption import adopt_crls
 from pki_as_code.apply.crls import publish_crls
 from pki_as_code.apply.decisions import WITH_ASKER, make_decision
 from pki_as_code.apply.outcome import ItemError, Outcome, Settings
 from pki_as_code.issuance import (
     Issuer,
+    Order,
     Origin,
     PreparedCertificate,
     prepare_certificate,
     prepare_reserved,
-    sign_certificate,
+    sign_certificates,
 )
 from pki_as_code.model import (
     AUTHORITY,
@@ -49,10 +49,6 @@ from pki_as_code.stores.entries import (
 from pki_as_code.stores.interface import CrlKey
 from pki_as_code.workspace import Workspace
 
-BATCH = 500
-"""Certificates that are reserved, signed and recorded together."""
-
-T = TypeVar("T")
 Prepared = tuple[Change, PreparedCertificate, Issuer]
 
 
@@ -143,7 +139,7 @@ class _Run:
 
     def finish(self, changes: Iterable[FinishReservation]) -> Iterator[Outcome]:
         """Sign and record what an earlier run had reserved."""
-        for batch in _batches(changes):
+        for batch in batches_of(changes):
             prepared: list[Prepared] = []
             for change in batch:
                 try:
@@ -168,7 +164,8 @@ class _Run:
             try:
                 issuer, request = self.issuers.for_authority(change.request)
                 completed = replace(change, request=request)
-                item = self._prepare(completed, issuer, self.askers.commits([change.path]))
+                origin = self._origin(completed, self.askers.commits([change.path]))
+                item = prepare_certificate(request, issuer, origin, self.settings.now)
             except ItemError as error:
                 yield Outcome(change, error=error)
                 continue
@@ -179,41 +176,58 @@ class _Run:
         """Reserve, sign and record in batches, one authority after the other."""
         commits = self.askers.commits([path for c in changes for path in (c.path, c.csr_path)])
         ordered = sorted(changes, key=lambda c: (c.request.issuer, c.object_id))
-        for batch in _batches(ordered):
-            prepared: list[Prepared] = []
-            for change in batch:
-                try:
-                    issuer, request = self.issuers.for_request(change.request)
-                    item = self._prepare(replace(change, request=request), issuer, commits)
-                except ItemError as error:
-                    yield Outcome(change, error=error)
-                else:
-                    prepared.append((change, item, issuer))
-            if prepared:
-                self._reserve([item for _, item, _ in prepared])
-            yield from self._sign_and_record(prepared)
+        batches = batches_of(ordered)
+        current = following = self._begin(next(batches, []), commits)
+        try:
+            while following.changes or following.failed:
+                current = following
+                # Prepared while this one is written to the store.
+                following = self._begin(next(batches, []), commits)
+                yield from current.failed
+                prepared: list[Prepared] = []
+                for change, order, item in current.results():
+                    if isinstance(item, ItemError):
+                        yield Outcome(change, error=item)
+                    else:
+                        prepared.append((change, item, order.issuer))
+                if prepared:
+                    self._reserve([item for _, item, _ in prepared])
+                yield from self._sign_and_record(prepared)
+        finally:
+            current.close()
+            following.close()
 
-    def _prepare(
-        self, change: IssueCertificate, issuer: Issuer, commits: Mapping[str, str]
-    ) -> PreparedCertificate:
-        origin = Origin(
+    def _begin(self, batch: Sequence[IssueCertificate], commits: Mapping[str, str]) -> Batch:
+        """Have what is asked for drafted and linted, on every core."""
+        found = Batch()
+        for change in batch:
+            try:
+                issuer, request = self.issuers.for_request(change.request)
+            except ItemError as error:
+                found.failed.append(Outcome(change, error=error))
+            else:
+                found.changes.append(change)
+                found.orders.append(Order(request, issuer, self._origin(change, commits)))
+        found.begin(self.settings.now)
+        return found
+
+    def _origin(self, change: IssueCertificate, commits: Mapping[str, str]) -> Origin:
+        return Origin(
             reason=change.reasons[0],
             replaces=change.replaces.serial_number if change.replaces else None,
             commit=self.askers.newest(commits, (change.path, change.csr_path)),
             path=change.path,
             deletion_policy=change.deletion_policy,
         )
-        return prepare_certificate(change.request, issuer, origin, self.settings.now)
 
     def _sign_and_record(self, prepared: Sequence[Prepared]) -> Iterator[Outcome]:
         """Sign what is reserved, record all of it at once, then say so."""
         outcomes: list[Outcome] = []
         payloads: list[Payload] = []
-        for change, item, issuer in prepared:
-            try:
-                issued = sign_certificate(item, issuer)
-            except ItemError as error:
-                outcomes.append(Outcome(change, error=error))
+        results = sign_certificates([(item, issuer) for _, item, issuer in prepared])
+        for (change, _, _), issued in zip(prepared, results, strict=True):
+            if isinstance(issued, ItemError):
+                outcomes.append(Outcome(change, error=issued))
                 continue
             outcomes.append(Outcome(change, issued))
             payloads.append(self._issued_entry(issued, change))
@@ -251,12 +265,6 @@ class _Run:
 
     def _message(self, what: str) -> str:
         return f"{what}\n\nSource-Commit: {self.commit}\n" if self.commit else f"{what}\n"
-
-
-def _batches(items: Iterable[T]) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch
 
 
 def _certificates(count: int) -> str:

@@ -7,13 +7,16 @@ from collections.abc import Iterable
 from pki_as_code.apply.outcome import Outcome
 from pki_as_code.cli.console import Console
 from pki_as_code.cli.main import format_error
+from pki_as_code.cli.progress import ProgressBar
 from pki_as_code.errors import EXIT_FAILED, EXIT_PARTIAL
 from pki_as_code.escape import safe
 from pki_as_code.model import Action, AdoptCertificate, AdoptCrl, RevokeCertificate
 from pki_as_code.pkix.serial_numbers import format_serial_number
 
 
-def show_outcomes(console: Console, outcomes: Iterable[Outcome]) -> tuple[list[Outcome], int]:
+def show_outcomes(
+    console: Console, outcomes: Iterable[Outcome], bar: ProgressBar | None = None
+) -> tuple[list[Outcome], int]:
     """Print what was done as it is done; returns all outcomes and the exit code they add up to."""
     done: list[Outcome] = []
     for outcome in outcomes:
@@ -22,6 +25,8 @@ def show_outcomes(console: Console, outcomes: Iterable[Outcome]) -> tuple[list[O
             console.note(format_error(outcome.error, color=False).rstrip())
         else:
             console.note(_told(outcome))
+        if bar is not None:
+            bar.advance()
     failed = sum(outcome.error is not None for outcome in done)
     if not failed:
         return done, 0

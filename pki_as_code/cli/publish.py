@@ -38,18 +38,21 @@ def command(
     from pki_as_code.errors import EXIT_FAILED
     from pki_as_code.formats.findings import format_findings
     from pki_as_code.formats.structured import format_json
+    from pki_as_code.plan.crls import is_continued
     from pki_as_code.publish import open_destination
     from pki_as_code.publish.publishing import publish
-    from pki_as_code.publish.sections import SECTIONS
+    from pki_as_code.publish.sections import SECTIONS, crl_section
 
     if console.offline and out.lower().startswith("s3:"):
         raise click.UsageError("a bucket cannot be reached with --offline")
-    wanted = [
-        section for name, section in SECTIONS.items() if certificates or name != "certificates"
-    ]
     destination = open_destination(out, root=console.directory, push=push and not console.offline)
     now = console.now()
     with reading(console, "HEAD") as workspace:
+        manifests = workspace.loaded.manifests
+        sections = {**SECTIONS, "crl": crl_section(lambda crl: is_continued(crl, manifests))}
+        wanted = [
+            section for name, section in sections.items() if certificates or name != "certificates"
+        ]
         if ocsp:
             wanted.append(_ocsp_section(console, workspace, now))
         report = publish(workspace.store, destination, now, sections=wanted)
@@ -65,6 +68,8 @@ def command(
 def _ocsp_section(console: Console, workspace: Workspace, now: datetime) -> Section:
     """Return the section of what the responders sign whose keys are here."""
     from pki_as_code.cli.console import EnvironmentSecrets
+    from pki_as_code.errors import IssuanceError
+    from pki_as_code.issuance import response_period
     from pki_as_code.publish.ocsp import ocsp_files
     from pki_as_code.responder import open_responders
     from pki_as_code.responder.static import presigned_responses
@@ -72,6 +77,14 @@ def _ocsp_section(console: Console, workspace: Workspace, now: datetime) -> Sect
     store = workspace.store
     secrets = EnvironmentSecrets(interactive=console.interactive)
     opened, failed = open_responders(workspace.loaded.manifests, store, workspace.root, secrets)
+    for name, responder in list(opened.items()):
+        # One that has ended, as that of a revoked authority will, does not stop the CRLs.
+        try:
+            response_period(responder, now)
+        except IssuanceError as error:
+            del opened[name]
+            if responder.issuer.not_valid_after_utc > now:
+                failed[name] = error
 
     def responses() -> Iterator[tuple[str, bytes]]:
         for name in sorted(opened):

@@ -104,16 +104,19 @@ def _reconcile(
     from pki_as_code.apply.reconcile import has_errors, reconcile
     from pki_as_code.apply.reviewed import reconcile_reviewed
     from pki_as_code.cli.outcomes import show_outcomes
+    from pki_as_code.cli.progress import ProgressBar
     from pki_as_code.errors import EXIT_FAILED, EXIT_PARTIAL
     from pki_as_code.formats import format_plan
 
     plans: list[Plan] = []
+    bar = ProgressBar(quiet=console.quiet)
 
     def show(plan: Plan) -> None:
         # Plans made anew (after another runner, after finishing what was open) end without changes.
         if plan.changes or not plans:
             console.write(format_plan(plan, color=console.color))
         plans.append(plan)
+        bar.expect(len(plan.changes))
 
     def show_rest(plan: Plan) -> None:
         if plan.changes or plan.refused:
@@ -126,7 +129,8 @@ def _reconcile(
         outcomes = reconcile(workspace, settings, show)
     else:
         outcomes = reconcile_reviewed(workspace, settings, reviewed, show, show_rest)
-    done, code = show_outcomes(console, outcomes)
+    with bar:
+        done, code = show_outcomes(console, outcomes, bar)
     if plans and has_errors(plans[-1]):
         code = EXIT_PARTIAL if any(outcome.error is None for outcome in done) else EXIT_FAILED
     if done and not code:

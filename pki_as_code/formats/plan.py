@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -29,6 +30,7 @@ from pki_as_code.model import (
     BlockKey,
     CertificateRequest,
     Change,
+    Finding,
     FinishReservation,
     IssueCertificate,
     ObjectId,
@@ -40,6 +42,7 @@ from pki_as_code.model import (
     RenameObject,
     RetireObject,
     RevokeCertificate,
+    Severity,
     UpdateObject,
 )
 from pki_as_code.pkix.serial_numbers import format_serial_number
@@ -84,9 +87,13 @@ class _Row:
     help: str = ""
 
 
+MOST_OF_A_KIND = 10
+"""Warnings and notes with one code that are shown in full."""
+
+
 def format_plan(plan: Plan, *, color: bool = False) -> str:
     """Return the plan as text: what is planned and refused, findings, and the counts."""
-    blocks = [format_finding(finding, color=color) for finding in sort_findings(plan.findings)]
+    blocks = list(_finding_blocks(plan.findings, color=color))
     if not plan.changes and not plan.refused:
         at = safe(abbreviate(plan.commit)) if plan.commit else "in the working tree"
         at = f"at {at}" if plan.commit else at
@@ -104,6 +111,20 @@ def format_plan(plan: Plan, *, color: bool = False) -> str:
     table = "\n".join(_table_lines(rows, color=color)) + "\n"
     summary = f"{format_counts(plan)}   {paint(f'digest {plan.digest}', DIM, color=color)}\n"
     return "\n".join([_headline(plan) + "\n", table, *blocks, summary])
+
+
+def _finding_blocks(findings: Sequence[Finding], *, color: bool) -> Iterator[str]:
+    """Yield every error, and of other findings the first few of each kind: the JSON has all."""
+    shown: Counter[str] = Counter()
+    hidden: Counter[str] = Counter()
+    for finding in sort_findings(findings):
+        shown[finding.code] += 1
+        if finding.severity is Severity.ERROR or shown[finding.code] <= MOST_OF_A_KIND:
+            yield format_finding(finding, color=color)
+        else:
+            hidden[finding.code] += 1
+    for code, count in hidden.items():
+        yield f"... and {count:,} more {code}; `pkictl plan --output json` has them all.\n"
 
 
 def _headline(plan: Plan) -> str:

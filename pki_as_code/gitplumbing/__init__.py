@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pki_as_code.gitplumbing.remotes import (
         PushResult,
         PushStatus,
+        deepen,
         fetch_ref,
         push_ref,
         remote_ref,
@@ -34,6 +35,7 @@ __all__ = [
     "PushStatus",
     "RevisionTree",
     "TreeEntry",
+    "deepen",
     "fetch_ref",
     "list_tree",
     "make_repository",
@@ -52,6 +54,7 @@ _HOMES: Final = {
     "PushStatus": "remotes",
     "RevisionTree": "trees",
     "TreeEntry": "trees",
+    "deepen": "remotes",
     "fetch_ref": "remotes",
     "list_tree": "trees",
     "make_repository": "creation",

@@ -14,6 +14,7 @@ from pki_as_code.escape import safe
 NETWORK_TIMEOUT_SECONDS: Final = 300
 _LONGEST_COMPLAINT: Final = 500
 _CHUNK_BYTES: Final = 1 << 16
+_NO_ROOM: Final = ("No space left on device", "Out of diskspace", "Disk quota exceeded")
 _ASIDES: Final = ("warning:", "hint:")
 
 _CONFIGURATION: Final = (
@@ -201,6 +202,8 @@ def failed(command: str, status: int, complaint: bytes) -> RepositoryError:
     help = "run the same with git itself to see more; `git fsck` checks the repository"
     if "dubious ownership" in said:
         help = "if you trust its owner: git config --global --add safe.directory DIRECTORY"
+    elif any(words in said for words in _NO_ROOM):
+        help = "free some space, and run the command again"
     return RepositoryError(
         f"git {command} failed with status {status}: {said or 'it gave no reason'}",
         help=help,

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from pki_as_code.errors import RepositoryError
 from pki_as_code.escape import quoted, safe
-from pki_as_code.gitplumbing.locks import clear_stale_lock
+from pki_as_code.gitplumbing.locks import LOCK_ATTEMPTS, wait_for_locks
 from pki_as_code.gitplumbing.repository import GitRepository, object_id
 
 # Settings through which the repository itself, not its user, would choose what is executed.
@@ -72,12 +72,7 @@ def fetch_ref(
     check_inert(repository, remote)
     old = repository.ref_value(destination)
     try:
-        try:
-            _fetch(repository, remote, f"{ref}:{destination}", unshallow=unshallow)
-        except RepositoryError:
-            if not clear_stale_lock(repository.common_dir, destination):
-                raise
-            _fetch(repository, remote, f"{ref}:{destination}", unshallow=unshallow)
+        _fetch_own(repository, remote, ref, destination, unshallow=unshallow)
     except RepositoryError as error:
         rewritten = _rewritten(repository, remote, ref, old)
         if rewritten is None:
@@ -94,6 +89,31 @@ def fetch_ref(
         repository.fsync_objects(new, old)
         repository.fsync_ref(destination)
     return new
+
+
+def deepen(repository: GitRepository, remote: str, commit: str) -> None:
+    """
+    Fetch all of the history that `commit` of a shallow clone stands on.
+
+    Raises `RepositoryError` when the remote cannot be reached, or does not give single commits.
+    """
+    check_inert(repository, remote)
+    _fetch(repository, remote, object_id(commit), unshallow=True)
+
+
+def _fetch_own(
+    repository: GitRepository, remote: str, ref: str, destination: str, *, unshallow: bool
+) -> None:
+    """Fetch into a ref that other runs in this repository may be fetching into."""
+    for _ in range(LOCK_ATTEMPTS - 1):
+        try:
+            _fetch(repository, remote, f"{ref}:{destination}", unshallow=unshallow)
+        except RepositoryError as error:
+            if not wait_for_locks(repository.common_dir, [destination], error):
+                raise
+        else:
+            return
+    _fetch(repository, remote, f"{ref}:{destination}", unshallow=unshallow)
 
 
 def _fetch(repository: GitRepository, remote: str, refspec: str, *, unshallow: bool) -> None:

@@ -12,7 +12,7 @@ from pki_as_code.errors import RepositoryError
 from pki_as_code.escape import quoted
 from pki_as_code.gitplumbing import process
 from pki_as_code.gitplumbing.discovery import find_places
-from pki_as_code.gitplumbing.locks import clear_stale_lock
+from pki_as_code.gitplumbing.locks import LOCK_ATTEMPTS, wait_for_locks
 
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 
@@ -224,14 +224,17 @@ class GitRepository(NamedTuple):
         self.update_refs({ref: (new, old)}, reason=reason)
 
     def update_own_refs(self, moves: Mapping[str, tuple[str, str | None]]) -> None:
-        """Do as `update_refs` does, for refs that nothing else moves: a stale lock is removed."""
-        try:
-            self.update_refs(moves)
-        except RepositoryError as error:
-            cleared = [clear_stale_lock(self.common_dir, ref) for ref in moves]
-            if error.code == "git.ref_moved" or not any(cleared):
-                raise
-            self.update_refs(moves)
+        """Do as `update_refs` does, for refs that nothing else moves: locks are waited for."""
+        for _ in range(LOCK_ATTEMPTS - 1):
+            try:
+                self.update_refs(moves)
+            except RepositoryError as error:
+                moved = error.code == "git.ref_moved"
+                if moved or not wait_for_locks(self.common_dir, moves, error):
+                    raise
+            else:
+                return
+        self.update_refs(moves)
 
     def update_refs(self, moves: Mapping[str, tuple[str, str | None]], *, reason: str = "") -> None:
         """

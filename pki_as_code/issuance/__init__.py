@@ -5,6 +5,7 @@ What is signed is prepared here first (built, linted), made durable by the calle
 byte for byte. To sign another kind of thing: a module of its own, with `prepare_` and `sign_`.
 """
 
+from pki_as_code.issuance.bulk import Failure, ItemError, Order, Preparation, sign_certificates
 from pki_as_code.issuance.certificates import (
     Origin,
     PreparedCertificate,
@@ -14,12 +15,22 @@ from pki_as_code.issuance.certificates import (
 )
 from pki_as_code.issuance.crls import PreparedCrl, prepare_crl, sign_crl
 from pki_as_code.issuance.issuer import Issuer, encode_public_key, open_issuer, public_key_der
-from pki_as_code.issuance.ocsp import Responder, SignedResponse, open_responder, sign_response
+from pki_as_code.issuance.ocsp import (
+    Responder,
+    SignedResponse,
+    open_responder,
+    response_period,
+    sign_response,
+)
 from pki_as_code.issuance.requests import make_csr
 
 __all__ = [
+    "Failure",
     "Issuer",
+    "ItemError",
+    "Order",
     "Origin",
+    "Preparation",
     "PreparedCertificate",
     "PreparedCrl",
     "Responder",
@@ -32,7 +43,9 @@ __all__ = [
     "prepare_crl",
     "prepare_reserved",
     "public_key_der",
+    "response_period",
     "sign_certificate",
+    "sign_certificates",
     "sign_crl",
     "sign_response",
 ]

@@ -87,6 +87,11 @@ def prepare_certificate(
     Raises:
         IssuanceError: `findings` has every error found. Nothing was reserved.
     """
+    return take_draft(linted_draft(request, issuer, now), request, issuer, origin)
+
+
+def linted_draft(request: CertificateRequest, issuer: Issuer, now: datetime) -> bytes:
+    """Return the TBSCertificate. Raises as `prepare_certificate`; for this room only."""
     _check_signs(request, issuer)
     try:
         tbs_certificate = make_draft(
@@ -96,12 +101,18 @@ def prepare_certificate(
         raise IssuanceError(
             error.message, help=error.help, code=error.code, findings=(error.finding(),)
         ) from None
-    draft = load_draft(tbs_certificate)
-    _check_lint(request.object_id.path, draft, issuer)
+    _check_lint(request.object_id.path, load_draft(tbs_certificate), issuer)
+    return tbs_certificate
+
+
+def take_draft(
+    tbs_certificate: bytes, request: CertificateRequest, issuer: Issuer, origin: Origin
+) -> PreparedCertificate:
+    """Return what `linted_draft` gave for the same request, ready to be reserved."""
     reservation = Reservation(
         object_id=request.object_id,
         issuer=issuer.name,
-        serial_number=draft.serial_number,
+        serial_number=load_draft(tbs_certificate).serial_number,
         tbs_certificate=tbs_certificate,
         request=request.to_json(),
         request_digest=request.digest,
@@ -163,8 +174,13 @@ def sign_certificate(prepared: PreparedCertificate, issuer: Issuer) -> IssuedCer
         IssuanceError: the signature does not verify (a broken token or key service).
     """
     prepared.spend()
-    reservation, algorithm = prepared.reservation, prepared.algorithm
-    tbs_certificate = reservation.tbs_certificate
+    return take_signature(prepared, issuer, verified_signature(prepared, issuer))
+
+
+def verified_signature(prepared: PreparedCertificate, issuer: Issuer) -> bytes:
+    """Return the signature. Raises as `sign_certificate`; for this room only."""
+    algorithm = prepared.algorithm
+    tbs_certificate = prepared.reservation.tbs_certificate
     arguments = algorithm.sign_arguments(issuer.key.public_key())
     signature = issuer.key.sign(tbs_certificate, *arguments)
     public_key = issuer.certificate.public_key() if issuer.certificate else issuer.key.public_key()
@@ -176,6 +192,15 @@ def sign_certificate(prepared: PreparedCertificate, issuer: Issuer) -> IssuedCer
             help="check the key backend; the reservation stays and the next run signs it",
             code="issuance.signature_invalid",
         ) from None
+    return signature
+
+
+def take_signature(
+    prepared: PreparedCertificate, issuer: Issuer, signature: bytes
+) -> IssuedCertificate:
+    """Return the certificate with what `verified_signature` gave for the same bytes."""
+    reservation = prepared.reservation
+    tbs_certificate = reservation.tbs_certificate
     der = assemble_certificate(tbs_certificate, signature)
     certificate = x509.load_der_x509_certificate(der)
     if certificate.tbs_certificate_bytes != tbs_certificate:

@@ -112,16 +112,7 @@ def sign_response(
             `responder.signature_invalid`, the key backend gave something else than a signature.
     """
     certificate = responder.certificate
-    this_update = now.astimezone(UTC).replace(microsecond=0)
-    end = min(certificate.not_valid_after_utc, responder.issuer.not_valid_after_utc)
-    next_update = min(this_update + responder.validity, end)
-    if not certificate.not_valid_before_utc <= this_update < next_update:
-        raise IssuanceError(
-            f"the certificate of the OCSP responder of {responder.authority} is valid from "
-            f"{format_time(certificate.not_valid_before_utc)} to {format_time(end)}, and not now",
-            help="`pkictl reconcile` renews it in time when it is run every day",
-            code="responder.none",
-        )
+    this_update, next_update = response_period(responder, now)
     public_key = certificate.public_key()
     response_data = encode_response_data(
         responses,
@@ -146,6 +137,26 @@ def sign_response(
     if ocsp.load_der_ocsp_response(response_der).tbs_response_bytes != response_data:
         raise _broken(responder)
     return SignedResponse(response_der, this_update, next_update)
+
+
+def response_period(responder: Responder, now: datetime) -> tuple[datetime, datetime]:
+    """
+    Return thisUpdate and nextUpdate of a response that is signed now.
+
+    Raises `IssuanceError` (`responder.none`) when the responder's certificate is not valid now.
+    """
+    certificate = responder.certificate
+    this_update = now.astimezone(UTC).replace(microsecond=0)
+    end = min(certificate.not_valid_after_utc, responder.issuer.not_valid_after_utc)
+    next_update = min(this_update + responder.validity, end)
+    if not certificate.not_valid_before_utc <= this_update < next_update:
+        raise IssuanceError(
+            f"the certificate of the OCSP responder of {responder.authority} is valid from "
+            f"{format_time(certificate.not_valid_before_utc)} to {format_time(end)}, and not now",
+            help="`pkictl reconcile` renews it in time when it is run every day",
+            code="responder.none",
+        )
+    return this_update, next_update
 
 
 def _broken(responder: Responder) -> IssuanceError:

@@ -7,6 +7,7 @@ certificate that some of them refuse is of no use.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -51,6 +52,8 @@ def name_constraint_findings(
     `rfc5280.name_excluded`, and `rfc5280.name_constraints_unsupported` for constraints that cannot
     be evaluated although they apply.
     """
+    if not any(map(_may_constrain, chain)):
+        return []
     checked = list(_checked_names(subject, names))
     findings: list[Finding] = []
     for authority in chain:
@@ -120,6 +123,7 @@ def _allowed_path_length(
     return tightest
 
 
+@functools.lru_cache(maxsize=16)
 def _path_length(authority: x509.Certificate) -> int | None:
     try:
         extension = authority.extensions.get_extension_for_class(x509.BasicConstraints)
@@ -163,6 +167,7 @@ def _names_in_common_name(value: str, has_dns_name: bool) -> Iterator[_CheckedNa
             yield _CheckedName(x509.DNSName, host, label)
 
 
+@functools.lru_cache(maxsize=16)
 def _name_constraints(authority: x509.Certificate) -> x509.NameConstraints | None:
     """Return the constraints of an authority. Raises one of `_UNREADABLE`."""
     try:
@@ -174,6 +179,13 @@ def _name_constraints(authority: x509.Certificate) -> x509.NameConstraints | Non
     if extension.value.public_bytes() not in authority.public_bytes(Encoding.DER):
         raise ValueError("name constraints with a minimum or maximum")
     return extension.value
+
+
+def _may_constrain(authority: x509.Certificate) -> bool:
+    try:
+        return _name_constraints(authority) is not None
+    except _UNREADABLE:
+        return True
 
 
 def _findings_under(

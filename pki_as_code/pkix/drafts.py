@@ -7,9 +7,11 @@ and what is signed are the same but for the serial number and the time.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -35,6 +37,9 @@ from pki_as_code.pkix.names import parse_name
 from pki_as_code.pkix.raw_certificate import read_tbs_certificate
 from pki_as_code.pkix.variables import uri_variables
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
 E = TypeVar("E", bound=x509.ExtensionType)
 
 Chain = Sequence[x509.Certificate]
@@ -54,14 +59,14 @@ def make_draft(
     Raises:
         InvalidValueError: the request cannot be encoded, or would outlive its issuer.
     """
-    issuer = chain[0] if chain else None
+    issuer = _read_issuer(chain[0]) if chain else None
     not_before, not_after = validity_of(request, now)
     if issuer is not None:
-        not_before = max(not_before, issuer.not_valid_before_utc)
-        if not_after > issuer.not_valid_after_utc:
+        not_before = max(not_before, issuer.not_before)
+        if not_after > issuer.not_after:
             if not request.is_ca:
-                raise _outlives(request, not_after, issuer)
-            not_after = issuer.not_valid_after_utc
+                raise _outlives(request, not_after, issuer.not_after)
+            not_after = issuer.not_after
     if not_after <= not_before:
         raise InvalidValueError(
             f"{request.object_id.path} would end at {format_time(not_after)}, before it begins",
@@ -72,8 +77,8 @@ def make_draft(
         public_key, key_identifier = load_der_public_key(request.public_key_der), None
         issuer_name_der = parse_name(request.subject).public_bytes()
     else:
-        public_key, key_identifier = issuer.public_key(), _key_identifier(issuer)
-        issuer_name_der = subject_name_der(issuer)
+        public_key, key_identifier = issuer.public_key, issuer.key_identifier
+        issuer_name_der = issuer.name_der
     issuer_serial_number = issuer.serial_number if issuer else serial_number
     return make_tbs_certificate(
         request,
@@ -86,6 +91,32 @@ def make_draft(
         variables=uri_variables(
             request.issuer, issuer_serial_number, serial_number, _crl_scope(request, serial_number)
         ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Issuer:
+    """What the certificates of an authority take from its own."""
+
+    name_der: bytes
+    public_key: PublicKeyTypes
+    key_identifier: bytes | None
+    serial_number: int
+    not_before: datetime
+    not_after: datetime
+
+
+@functools.lru_cache(maxsize=16)
+def _read_issuer(issuer: x509.Certificate) -> _Issuer:
+    """An authority is read once, not for each of the certificates it issues."""
+    found = _extension(issuer, x509.SubjectKeyIdentifier)
+    return _Issuer(
+        name_der=subject_name_der(issuer),
+        public_key=issuer.public_key(),
+        key_identifier=found.key_identifier if found else None,
+        serial_number=issuer.serial_number,
+        not_before=issuer.not_valid_before_utc,
+        not_after=issuer.not_valid_after_utc,
     )
 
 
@@ -138,21 +169,13 @@ def certificate_findings(draft: x509.Certificate, chain: Chain) -> list[Finding]
     return findings
 
 
-def _outlives(
-    request: CertificateRequest, not_after: datetime, issuer: x509.Certificate
-) -> InvalidValueError:
-    end = issuer.not_valid_after_utc
+def _outlives(request: CertificateRequest, not_after: datetime, end: datetime) -> InvalidValueError:
     return InvalidValueError(
         f"{request.object_id.path} would end at {format_time(not_after)} and outlive its authority "
         f"{request.issuer}, which ends at {format_time(end)}",
         help=f"ask for a notAfter of {format_time(end)} or earlier, or for another issuer",
         code="certificate.outlives_issuer",
     )
-
-
-def _key_identifier(issuer: x509.Certificate) -> bytes | None:
-    found = _extension(issuer, x509.SubjectKeyIdentifier)
-    return found.key_identifier if found else None
 
 
 def _names(certificate: x509.Certificate) -> list[x509.GeneralName]:

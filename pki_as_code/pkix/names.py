@@ -48,6 +48,7 @@ _ESCAPED = r'\\[ "#+,;<=>\\]|\\[0-9A-Fa-f]{2}'
 _RFC4514_ATTRIBUTE = re.compile(rf'{_KEY}(?P<value>(?:[^\\"+,;<>]|{_ESCAPED})*)', re.IGNORECASE)
 _RFC4514_TOKEN = re.compile(rf"{_ESCAPED}|[^\\]", re.DOTALL)
 _OPENSSL_ATTRIBUTE = re.compile(rf"{_KEY}(?P<value>(?:[^\\/+]|\\.)*)", re.IGNORECASE)
+_PLAIN = re.compile(r"[A-Za-z0-9._@/:*-]+")
 _ESCAPE_WITH_BACKSLASH = frozenset('\\"+,;<>')
 
 
@@ -277,6 +278,8 @@ def _format_attribute(attribute: Attribute) -> str:
 
 def _escape(value: str) -> str:
     """RFC 4514 section 2.4, and hex pairs for characters that are not seen."""
+    if _PLAIN.fullmatch(value):
+        return value
     last = len(value) - 1
     escaped = []
     for position, character in enumerate(value):

@@ -7,6 +7,7 @@ and is lenient about some of it.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 
 from pki_as_code.errors import InvalidValueError
@@ -15,6 +16,7 @@ from pki_as_code.pkix import der
 _VERSION_TAG = 0xA0
 _UNIQUE_ID_TAGS = (0x81, 0x82, 0xA1, 0xA2)
 _EXTENSIONS_TAG = 0xA3
+_REMEMBERED_OCTETS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class RawTbsCertificate:
     """Length of the TBSCertificate in bytes."""
 
 
+@functools.lru_cache(maxsize=16)
 def read_tbs_certificate(tbs_certificate: bytes) -> RawTbsCertificate:
     """Return the fields. Raises `InvalidValueError` (`der.not_strict`) for anything else."""
     members = list(der.children(der.expect(der.read_single(tbs_certificate), der.SEQUENCE)))
@@ -81,6 +84,7 @@ def read_tbs_certificate(tbs_certificate: bytes) -> RawTbsCertificate:
     )
 
 
+@functools.lru_cache(maxsize=16)
 def signature_algorithm_der(tbs_certificate: bytes) -> bytes:
     """
     Return the AlgorithmIdentifier inside a TBSCertificate, which the outer one must repeat.
@@ -127,6 +131,11 @@ def read_extensions(tlv: der.Tlv) -> tuple[RawExtension, ...]:
 
 def read_extension(tlv: der.Tlv) -> RawExtension:
     """Return one Extension. Raises `InvalidValueError` (`der.not_strict`)."""
+    small = len(tlv.encoding) <= _REMEMBERED_OCTETS
+    return (_read_extension_once if small else _read_extension)(tlv)
+
+
+def _read_extension(tlv: der.Tlv) -> RawExtension:
     members = list(der.children(der.expect(tlv, der.SEQUENCE)))
     critical = None
     if len(members) == 3:  # noqa: PLR2004
@@ -139,6 +148,10 @@ def read_extension(tlv: der.Tlv) -> RawExtension:
         has_default=critical == b"\x00",
         encoding=tlv.encoding,
     )
+
+
+# The certificates of an authority have most of their extensions in common.
+_read_extension_once = functools.lru_cache(maxsize=1024)(_read_extension)
 
 
 def _exactly(count: int, members: tuple[der.Tlv, ...], name: str) -> tuple[der.Tlv, ...]:

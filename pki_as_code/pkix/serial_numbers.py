@@ -34,7 +34,10 @@ def serial_number_hex(serial_number: int) -> str:
 
 def format_serial_number(serial_number: int) -> str:
     """Return `49:BC:F2`: upper-case hex, a colon after each octet."""
-    digits = serial_number_hex(serial_number).upper()
+    digits = serial_number_hex(serial_number)
+    if serial_number >= 0:
+        return bytes.fromhex(digits).hex(":").upper()
+    digits = digits.upper()  # certificates of others may have a negative one
     return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2))
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 
+from pki_as_code.manifests.load import ManifestSet
 from pki_as_code.model import (
     AUTHORITY,
     CA_SCOPE,
@@ -145,6 +146,15 @@ def _scopes(authority: Authority, observation: Observation) -> list[str]:
     asked = [FULL_SCOPE, *spec.scopes, *(shards if spec.shards > 1 else ())]
     kept = [scope for scope in known if scope not in {USER_SCOPE, CA_SCOPE}]
     return list(dict.fromkeys([*asked, *kept]))
+
+
+def is_continued(record: CrlRecord, manifests: ManifestSet) -> bool:
+    """Tell whether the manifests have another CRL follow this one when it ends."""
+    authority = manifests.authority(record.issuer)
+    if authority is None or "crl" not in authority.manifest.spec.usages:
+        return False
+    scopes = authority.manifest.spec.crl.scopes
+    return record.scope not in {USER_SCOPE, CA_SCOPE} or record.scope in scopes
 
 
 def _plan_crl(

@@ -209,7 +209,8 @@ def _plan_responder(authority: Authority, preview: Preview, observation: Observa
     lost = request.object_id in observation.lost_keys
     candidate = Candidate(request, observed, _renewal_time(current, end), preview.now)
     action, reasons = _find_reasons(candidate, lost=lost)
-    objection = _objection(authority, candidate, preview, lost=lost) if action else None
+    silenced = current is not None and current.revocation is not None and not lost
+    objection = _objection(authority, candidate, preview, lost=lost) if action or silenced else None
     if action is None or objection is not None:
         return objection
     return IssueCertificate(

@@ -10,6 +10,7 @@ from pki_as_code.model import (
     CERTIFICATE_HOLD,
     CertificateRecord,
     Finding,
+    ObjectId,
     Reason,
     ReleaseHold,
     RevokeCertificate,
@@ -28,11 +29,25 @@ def plan_revocations(
 ) -> Iterator[Item]:
     revocations = desired.manifests.of(Revocation)
     holders = _holders(revocations.values(), observation)
-    for object_id in sorted(revocations):
-        if frame.wants(object_id):
-            yield from _plan_revocation(revocations[object_id], observation, holders)
+    revoked: set[tuple[str, int]] = set()
+    for loaded in sorted(revocations.values(), key=_gravest_first):
+        if not frame.wants(loaded.object_id):
+            continue
+        for item in _plan_revocation(loaded, observation, holders):
+            if isinstance(item, RevokeCertificate):
+                key = item.certificate.issuer, item.certificate.serial_number
+                if key in revoked:
+                    continue
+                revoked.add(key)
+            yield item
     if not frame.only:
         yield from map(_is_permanent, observation.removed_revocations)
+
+
+def _gravest_first(loaded: Loaded[Revocation]) -> tuple[bool, bool, ObjectId]:
+    """Of several that name one certificate a lost key decides, and a hold last of all."""
+    reason = loaded.manifest.spec.reason
+    return reason != KEY_COMPROMISE, reason == CERTIFICATE_HOLD, loaded.object_id
 
 
 def _holders(revocations: Iterable[Loaded[Revocation]], observation: Observation) -> Holders:
@@ -83,9 +98,18 @@ def _plan_release(
     loaded: Loaded[Revocation], record: CertificateRecord, holding: Sequence[str]
 ) -> Item:
     """While another manifest asks for a hold it stays: else each run would undo the other's."""
+    source = loaded.source("spec", "release")
+    if record.revocation is not None and not _is_on_hold(record):
+        return Finding(
+            "revocation.not_on_hold",
+            f"{record.object_id.path} stays revoked ({record.revocation.reason}): only a hold can "
+            "be lifted",
+            source,
+            Severity.INFO,
+            help="have a new certificate signed, for a new key",
+        )
     if not _is_on_hold(record):
         return None
-    source = loaded.source("spec", "release")
     if holding:
         return Finding(
             "revocation.still_held",

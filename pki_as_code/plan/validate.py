@@ -7,6 +7,7 @@ CHECKS and `references.REFERENCE_CHECKS` are the lists; all findings of all chec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,6 +27,7 @@ from pki_as_code.plan.given_certificates import certificate_differs, lasting_dif
 from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.references import REFERENCE_CHECKS
 from pki_as_code.plan.requests import ResolvedCertificate, resolve_request
+from pki_as_code.workers import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +139,11 @@ def certificates_are_complete(context: Context) -> Iterator[Finding]:
 
 
 def certificates_can_be_signed(context: Context) -> Iterator[Finding]:
-    for resolved in context.desired.certificates:
-        if resolved.request is not None:
-            for finding in context.preview.findings(resolved.request):
+    complete = [c for c in context.desired.certificates if c.request is not None]
+    requests = [c.request for c in complete if c.request is not None]
+    with closing(Work(context.preview.findings, requests)) as work:
+        for resolved, found in zip(complete, work.results(), strict=True):
+            for finding in found:
                 yield finding.at(resolved.place_of_names())
 
 

@@ -61,7 +61,7 @@ def _kept(unsigned: Mapping[str, str], material: Material) -> Iterator[Item]:
             "publish.ocsp_unsigned",
             f"the OCSP responses of {name} are not made anew: {why}",
             severity=Severity.WARNING,
-            help="publish where the key of its responder is, or leave them out with --no-ocsp",
+            help="publish where the key of its responder is; `pkictl plan` says what else is wrong",
         )
         yield from (
             Kept(path)

@@ -6,15 +6,22 @@ A section is a function from `Material` to files; the index over all of them is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from typing import Final
 
 from cryptography import x509
 
-from pki_as_code.errors import PublishError
-from pki_as_code.model import CERTIFICATE, CertificateRecord, Finding, Severity
+from pki_as_code.errors import NotFoundError, PublishError, StoreError
+from pki_as_code.model import (
+    CERTIFICATE,
+    CertificateRecord,
+    CrlRecord,
+    Finding,
+    Severity,
+    format_time,
+)
 from pki_as_code.pkix.pem import encode_pem
 from pki_as_code.pkix.variables import crl_path, issuer_path
 from pki_as_code.plan.hierarchy import find_signer
@@ -75,13 +82,18 @@ def _chain_of(name: str, material: Material) -> list[bytes]:
     return chain
 
 
-def crl_files(material: Material) -> Iterator[Item]:
+def crl_section(is_continued: Callable[[CrlRecord], bool]) -> Section:
     """
-    Yield the last CRL of each authority and scope, as the store has it.
+    Return the section of the last CRL of each authority and scope, as the store has it.
 
     A CRL that is published and that the store does not know stays: who relies on it must not be
-    left without.
+    left without. So does one that has ended and is followed by no other, as `is_continued` says;
+    it is an error while another one is wanted.
     """
+    return partial(_crl_files, is_continued)
+
+
+def _crl_files(is_continued: Callable[[CrlRecord], bool], material: Material) -> Iterator[Item]:
     known: set[str] = set()
     for record in material.store.crls():
         path = crl_path(record.issuer, record.scope)
@@ -95,19 +107,41 @@ def crl_files(material: Material) -> Iterator[Item]:
                 help="run `pkictl store verify`",
             )
             continue
+        was_last = issuer.not_valid_after_utc <= material.now or not is_continued(record)
+        if record.next_update <= material.now and was_last:
+            yield Kept(path)
+            yield _discontinued(path, record)
+            continue
+        try:
+            content = _read_crl(material, record.issuer, record.scope)
+        except (NotFoundError, StoreError) as error:
+            yield Kept(path)
+            yield Finding(error.code, error.message, help=error.help)
+            continue
         yield PublishedFile(
             path,
-            _read_crl(material, record.issuer, record.scope),
+            content,
             partial(
                 check_crl,
                 path,
                 issuer=issuer,
+                record=record,
                 previous=material.published(path),
                 revoked=partial(material.store.revoked, record.issuer, record.scope),
                 now=material.now,
             ),
         )
     yield from _kept_crls(material.published_paths - known, material.authorities)
+
+
+def _discontinued(path: str, record: CrlRecord) -> Finding:
+    return Finding(
+        "publish.crl_discontinued",
+        f"{path} ended at {format_time(record.next_update)} and was the last one: its authority "
+        "has ended, or signs none of that kind any more",
+        severity=Severity.INFO,
+        help="nothing is to be done; what is published stays",
+    )
 
 
 def _read_crl(material: Material, issuer: str, scope: str) -> bytes:
@@ -145,6 +179,6 @@ def format_pem(certificate_der: bytes) -> bytes:
 SECTIONS: Final[Mapping[str, Section]] = {
     "certificates": certificate_files,
     "ca": authority_files,
-    "crl": crl_files,
+    "crl": crl_section(lambda _: True),
 }
 """By the directory that each fills."""

@@ -17,7 +17,7 @@ from typing import Final
 from cryptography import x509
 
 from pki_as_code.errors import InvalidValueError
-from pki_as_code.model import Finding, Revocation, Severity, format_time
+from pki_as_code.model import CrlRecord, Finding, Revocation, Severity, format_time
 from pki_as_code.pkix.serial_numbers import format_serial_number
 
 Revoked = Callable[[], Iterable[tuple[int, Revocation, datetime]]]
@@ -57,6 +57,7 @@ def check_crl(
     data: bytes,
     issuer: x509.Certificate,
     *,
+    record: CrlRecord,
     previous: bytes | None,
     revoked: Revoked,
     now: datetime,
@@ -64,7 +65,8 @@ def check_crl(
     """
     Yield what speaks against a CRL in place of `previous` (RFC 5280 sections 5.2.3 and 3.3).
 
-    A `previous` that the authority did not sign is not one of its CRLs, and binds nobody.
+    An older CRL is genuine, too: its number and times must be those of `record`, of the ledger. A
+    `previous` that the authority did not sign is not one of its CRLs, and binds nobody.
     """
     try:
         facts = read_crl(data)
@@ -77,6 +79,10 @@ def check_crl(
             f"{path} is not signed by its authority",
             help="run `pkictl store verify`, then `pkictl reconcile`",
         )
+        return
+    unlike = _unlike_ledger(path, facts, record)
+    if unlike is not None:
+        yield unlike
         return
     if facts.next_update <= now:
         yield Finding(
@@ -99,6 +105,18 @@ def check_crl(
         )
         return
     yield from _succession(path, facts, before, revoked)
+
+
+def _unlike_ledger(path: str, facts: CrlFacts, record: CrlRecord) -> Finding | None:
+    said = (record.number, record.this_update, record.next_update)
+    if (facts.number, facts.this_update, facts.next_update) == said:
+        return None
+    return Finding(
+        "publish.crl_unlike_ledger",
+        f"{path} has number {facts.number} and times of its own; the ledger has another one, "
+        f"{record.number}",
+        help="find out who wrote to the store; `pkictl store verify` compares all of it",
+    )
 
 
 def _succession(

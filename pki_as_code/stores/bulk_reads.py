@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -132,14 +133,17 @@ def load_notices(
 
 def among(connection: Connection, columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]) -> Any:
     """
-    Return the condition that a row has one of the keys.
+    Return the condition that a row has one of the keys, which an index finds.
 
-    PostgreSQL plans a list of hundreds of keys for longer than it looks for them: it gets them as
-    arrays, and one statement for any number.
+    PostgreSQL plans a list of hundreds of keys for longer than it looks for them, and SQLite looks
+    through the whole table for it: both get one value that holds all keys, and so one statement
+    for any number.
     """
     key = tuple_(*columns)
-    if connection.dialect.name != POSTGRESQL or not keys:
-        return key.in_(keys)
+    if connection.dialect.name != POSTGRESQL:
+        return key.in_(_from_json(connection, columns, keys))
+    if not keys:
+        return key.in_([])
     arrays = (
         bindparam(None, list(values), ARRAY(column.type))
         for column, values in zip(columns, zip(*keys, strict=True), strict=True)
@@ -147,6 +151,22 @@ def among(connection: Connection, columns: Sequence[Any], keys: Sequence[tuple[A
     names = [column.name for column in columns]
     given = func.unnest(*arrays).table_valued(*names).render_derived("given")
     return key.in_(select(*(given.c[name] for name in names)))
+
+
+def _from_json(
+    connection: Connection, columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]
+) -> Any:
+    """Return the SELECT of keys that are one JSON text, each value as its column holds it."""
+    dialect = connection.dialect
+    processors = [c.type.dialect_impl(dialect).bind_processor(dialect) or _same for c in columns]
+    stored = [[f(value) for f, value in zip(processors, key, strict=True)] for key in keys]
+    each = func.json_each(json.dumps(stored)).table_valued("value").alias("given")
+    places = range(len(columns))
+    return select(*(func.json_extract(each.c.value, f"$[{place}]") for place in places))
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _rows(

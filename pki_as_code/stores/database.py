@@ -26,7 +26,7 @@ from pki_as_code.stores.interface import CrlKey, Head
 from pki_as_code.stores.ledger_store import LedgerStore, RawLine, parsed, read_only_error
 from pki_as_code.stores.position import Position
 from pki_as_code.stores.projection import project
-from pki_as_code.stores.refusals import no_crl
+from pki_as_code.stores.refusals import crl_differs, no_crl
 from pki_as_code.stores.seen import NOTHING_SEEN, SeenHead
 
 
@@ -128,13 +128,17 @@ class DatabaseStore(LedgerStore):
         return last
 
     def open_crl(self, issuer: str, scope: str = FULL_SCOPE) -> BinaryIO:
-        table = tables.crl_files
-        statement = select(table.c.der).where(table.c.issuer == issuer, table.c.scope == scope)
+        files, crls = tables.crl_files, tables.crls
+        same = (files.c.issuer == crls.c.issuer) & (files.c.scope == crls.c.scope)
+        statement = select(files.c.der, crls.c.digest).join_from(files, crls, same)
+        statement = statement.where(files.c.issuer == issuer, files.c.scope == scope)
         with self._reading() as connection:
-            found = connection.execute(statement).scalar()
+            found = connection.execute(statement).first()
         if found is None:
             raise no_crl(issuer, scope)
-        return BytesIO(found)
+        if codec.digest(found.der) != found.digest:
+            raise crl_differs(issuer, scope)
+        return BytesIO(found.der)
 
     def verify_projections(self) -> Iterator[Finding]:
         """The CRLs are those of the ledger."""

@@ -102,6 +102,8 @@ def store_error(error: BaseException | None, place: str) -> StoreError:
             help="another run is writing to it; run the command again when that is done",
             code="store.busy",
         )
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHMSIZE:
+        code = sqlite3.SQLITE_FULL  # no room for the file beside a database in WAL mode
     message, way_out, name = _MEANINGS.get(
         code, ("failed", "`pkictl store verify` checks the store", "store.failed")
     )

@@ -43,7 +43,7 @@ from pki_as_code.stores.ledger_store import LedgerStore, RawLine, read_only_erro
 from pki_as_code.stores.position import GIT, Position, read_seen
 from pki_as_code.stores.projection import Observer
 from pki_as_code.stores.published_files import PublishedFiles
-from pki_as_code.stores.refusals import no_crl
+from pki_as_code.stores.refusals import crl_differs, no_crl
 from pki_as_code.stores.segments import (
     continue_segments,
     list_segments,
@@ -74,6 +74,8 @@ class GitStore(LedgerStore):
         self._push = push and branch.remote is not None
         self._read_only = read_only
         self._identity = None if read_only else branch.repository.user_identity()
+        # Of two runs that say the same in the same second, the remote must refuse one.
+        self._writer = secrets.token_hex(8)
         self._commit: str | None = None
         self._is_ready = False
         self._expected = PublishedFiles()
@@ -115,8 +117,11 @@ class GitStore(LedgerStore):
     def open_crl(self, issuer: str, scope: str = FULL_SCOPE) -> BinaryIO:
         self._ready()
         found = read_file(self._branch.repository, self._commit, crl_path(issuer, scope))
-        if found is None:
+        record = next((c for c in self.crls() if (c.issuer, c.scope) == (issuer, scope)), None)
+        if found is None or record is None:
             raise no_crl(issuer, scope)
+        if codec.digest(found) != record.digest:
+            raise crl_differs(issuer, scope)
         return BytesIO(found)
 
     def _ready(self) -> None:
@@ -258,13 +263,13 @@ class GitStore(LedgerStore):
         repository = self._branch.repository
         segments = list_segments(repository, tip) if tip else []
         last = entries[-1]
-        trailer = f"Ledger-Head: {last.sequence} {codec.digest(last.line)}"
+        trailers = f"Writer: {self._writer}\nLedger-Head: {last.sequence} {codec.digest(last.line)}"
         return write_commit(
             repository,
             self._branch.staging_ref,
             tip,
             {**published, **continue_segments(repository, segments, entries)},
-            message=f"{message.strip()}\n\n{trailer}\n",
+            message=f"{message.strip()}\n\n{trailers}\n",
             identity=self._identity,
             at=last.at,
         )
@@ -298,10 +303,11 @@ class GitStore(LedgerStore):
         """Believe the branch as it is now: forget what was seen of it, and read it again."""
         if self._read_only:
             raise read_only_error(self.uri)
-        self._index.forget(self._engine)
         if self._branch.remote is not None:
             self._branch.repository.delete_ref(self._branch.seen_ref)
-        self._is_ready = False
+        self._commit = self._find_tip()
+        self._index.rebuild(self._engine, self._commit)
+        self._is_ready = True
         return self.head().sequence + 1
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ from pki_as_code.stores.entries import Entry
 from pki_as_code.stores.interface import Head
 from pki_as_code.stores.ledger_store import parsed
 from pki_as_code.stores.projection import project
-from pki_as_code.stores.seen import DIRECTORY, SeenHead, refuse_links
+from pki_as_code.stores.seen import DIRECTORY, NOTHING_SEEN, SeenHead, refuse_links
 from pki_as_code.stores.segments import (
     MAX_SEGMENT_BYTES,
     Segment,
@@ -188,8 +188,29 @@ class GitIndex:
         """Note the end of the ledger, durably, where nobody who can push can change it."""
         self.seen.note(Head(last.sequence, codec.digest(last.line), last.at))
 
-    def forget(self, engine: Engine) -> None:
-        """Remove the index and what was seen, for the branch to be believed as it is."""
+    def rebuild(self, engine: Engine, commit: str | None) -> None:
+        """
+        Make the index anew, believing the ledger in `commit` as it is.
+
+        In one transaction: whoever reads meanwhile (`serve`) has the old one or the new one, and
+        never finds that nothing was issued. Where it fails nothing is left of it.
+        """
+        try:
+            with writing(engine, str(self.path)) as connection:
+                create_index(connection)
+                self._read_tail(connection, commit, NOTHING_SEEN)
+                self.seen.forget()
+        except StoreError as error:
+            self._forget(engine)
+            if error.code != "store.damaged_database":
+                raise
+        self.follow(engine, commit)
+        with reading(engine, str(self.path)) as connection:
+            head = read_head(connection)
+        if head.sequence >= 0:
+            self.seen.note(head)
+
+    def _forget(self, engine: Engine) -> None:
         try:
             with writing(engine, str(self.path)) as connection:
                 create_index(connection)

@@ -171,7 +171,12 @@ class Store(Protocol):
         ...
 
     def open_crl(self, issuer: str, scope: str = FULL_SCOPE) -> BinaryIO:
-        """Open the last CRL (DER) of an authority, to be read. Raises `NotFoundError`."""
+        """
+        Open the last CRL (DER) of an authority, to be read.
+
+        Raises `NotFoundError`; `StoreError` (`store.projection_differs`) when the file is not the
+        CRL of the ledger: an older one may be genuine, and lack what was revoked since.
+        """
         ...
 
     def superseded(

@@ -36,6 +36,14 @@ def unknown(key: CertificateKey) -> StoreError:
     )
 
 
+def crl_differs(issuer: str, scope: str) -> StoreError:
+    return StoreError(
+        f"the {scope} CRL of {quoted(issuer)} is not the one in the ledger",
+        help="find out who changed it; the next CRL that `pkictl reconcile` signs takes its place",
+        code="store.projection_differs",
+    )
+
+
 def no_crl(issuer: str, scope: str) -> NotFoundError:
     return NotFoundError(
         f"the store has no {scope} CRL of authority {quoted(issuer)}",

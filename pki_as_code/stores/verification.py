@@ -17,13 +17,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
+from cryptography import x509
 from sqlalchemy import Connection, Table, select
 
-from pki_as_code.errors import StoreError
+from pki_as_code.errors import NotFoundError, StoreError
 from pki_as_code.escape import quoted
 from pki_as_code.model import AUTHORITY, Finding
+from pki_as_code.pkix.extensions.parse import UNREADABLE
 from pki_as_code.pkix.serial_numbers import format_serial_number
 from pki_as_code.stores import codec, tables
+from pki_as_code.stores.bulk_reads import load_crls
 from pki_as_code.stores.certificates import is_issued_by
 from pki_as_code.stores.engine import create_index, open_sqlite, reading, writing
 from pki_as_code.stores.entries import EMPTY_DIGEST, Entry
@@ -68,6 +71,7 @@ def verify_store(store: LedgerStore) -> Iterator[Finding]:
         else:
             with reading(engine, place) as fresh:
                 yield from _verify_signatures(fresh)
+                yield from _verify_crls(store, fresh)
                 yield from _verify_index(store, fresh)
         finally:
             engine.dispose()
@@ -128,6 +132,40 @@ def _verify_signatures(fresh: Connection) -> Iterator[Finding]:
                 help="the ledger was made, or changed, by someone without the issuer's key; "
                 "revoke the serial number and find out who did it",
             )
+
+
+def _verify_crls(store: LedgerStore, fresh: Connection) -> Iterator[Finding]:
+    """The last CRL of each authority and scope: signed by it, and what its entry says."""
+    issuers = _certificates_of_authorities(fresh)
+    for (issuer, scope), record in load_crls(fresh).items():
+        try:
+            with store.open_crl(issuer, scope) as file:
+                crl = x509.load_der_x509_crl(file.read())
+            number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+            found = [number, crl.last_update_utc, crl.next_update_utc, len(crl)]
+        except (NotFoundError, StoreError):
+            continue  # which the projections tell
+        except (ValueError, TypeError, x509.ExtensionNotFound, *UNREADABLE):
+            found = []
+        said = [record.number, record.this_update, record.next_update, record.entry_count]
+        if found != said or not any(_is_signed(crl, der) for der in issuers.get(issuer, [])):
+            yield Finding(
+                "store.crl_invalid",
+                f"the {scope} CRL of {quoted(issuer)} is not signed by it, or not what its entry "
+                "says",
+                help="the ledger was made, or changed, by someone without the issuer's key; do "
+                "not publish it, and find out who did it",
+            )
+
+
+def _is_signed(crl: x509.CertificateRevocationList, issuer_der: bytes) -> bool:
+    try:
+        issuer = x509.load_der_x509_certificate(issuer_der)
+        return crl.issuer == issuer.subject and crl.is_signature_valid(
+            issuer.public_key()  # type: ignore[arg-type]
+        )
+    except Exception:  # noqa: BLE001 (whatever it is: the signature was not verified)
+        return False
 
 
 def _certificates_of_authorities(fresh: Connection) -> dict[str, list[bytes]]:

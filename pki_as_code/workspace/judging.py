@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from typing import TypeGuard
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -35,6 +38,7 @@ from pki_as_code.plan.observation import Observation
 from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.validate import Desired
 from pki_as_code.stores.interface import CertificateFilter, Store
+from pki_as_code.workers import Work
 
 OF_ONE_OBJECT = ("certificates/", "revocations/", "watchers/")
 """Places whose manifests nothing else stands on."""
@@ -106,24 +110,37 @@ def judge_changes(
     subjects = {format_name(certificate.subject) for certificate in certificates.values()}
     blocked = _blocked_keys(plan, desired, observation, store)
     problems: list[Finding] = []
+    results = _judged(preview, plan)
     for change in plan.changes:
         if isinstance(change, AdoptCertificate):
             problems += _known_elsewhere(change, store)
         if isinstance(change, AdoptAuthority):
             problems += _compromised(change, _key_of_adopted(change), blocked, change.source)
-        if not isinstance(change, IssueCertificate | FinishReservation):
-            continue  # nothing is signed; and a reservation opens no way around what follows
-        if change.object_id.kind == RESPONDER:
-            continue  # judged when it was planned; its key is made here, and by nobody else
+        if not _is_judged(change):
+            continue
         item = resolved.get(change.object_id)
         source = item.loaded.csr_source if item is not None else change.source
         problems += _compromised(change, change.request.public_key_sha256, blocked, source)
         if item is not None and source is not None:
             problems += _of_an_authority(change.request, keys, subjects, source)
-        found = preview.findings(change.request, whole_key_check=True)
+        found = next(results)
         place = item.place_of_names() if item and found else change.source
         problems += [finding.at(place) for finding in found]
     return problems
+
+
+def _judged(preview: Preview, plan: Plan) -> Iterator[list[Finding]]:
+    """Yield the findings of each certificate that would be signed, in the order of the plan."""
+    requests = [change.request for change in plan.changes if _is_judged(change)]
+    with closing(Work(partial(preview.findings, whole_key_check=True), requests)) as work:
+        yield from work.results()
+
+
+def _is_judged(change: Change) -> TypeGuard[IssueCertificate | FinishReservation]:
+    if not isinstance(change, IssueCertificate | FinishReservation):
+        return False  # nothing is signed; and a reservation opens no way around being judged
+    # An OCSP responder was judged when it was planned; its key is made here, and by nobody else.
+    return change.object_id.kind != RESPONDER
 
 
 def _known_elsewhere(change: AdoptCertificate, store: Store) -> Iterator[Finding]:

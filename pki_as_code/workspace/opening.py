@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
-from pki_as_code.errors import RepositoryError
-from pki_as_code.gitplumbing import GitRepository, RevisionTree
+from pki_as_code.errors import RepositoryError, StoreError
+from pki_as_code.gitplumbing import GitRepository, RevisionTree, deepen, remote_url
 from pki_as_code.manifests.load import LoadResult, load_manifests
 from pki_as_code.manifests.tree import Tree, WorkingTree
 from pki_as_code.stores import open_store
+from pki_as_code.stores.interface import Store
 from pki_as_code.workspace.view import Workspace
 
 DEFAULT_STORE = "git:pki-issued"
+_REMOTE = "origin"
 
 
 def load_repository(
@@ -57,9 +60,27 @@ def open_workspace(
     """
     Load the manifests and open the store.
 
+    A shallow clone that does not reach back to what was reconciled last is deepened, when it is
+    opened to write and with its remotes (`push`).
+
     Errors in the manifests are kept in `loaded`; `plan` raises them, all at once.
     """
     repository, commit, tree, loaded = load_repository(start, ref)
     uri = store_uri(loaded, store)
     opened = open_store(uri, repository, root=repository.root, push=push, read_only=read_only)
+    if commit and push and not read_only:
+        _complete_history(repository, commit, opened)
     return Workspace(repository, commit, tree, loaded, opened)
+
+
+def _complete_history(repository: GitRepository, commit: str, store: Store) -> None:
+    """
+    Fetch the history between what was reconciled last and `commit`.
+
+    Where it cannot be, or the store not be read, whoever needs it next says so.
+    """
+    if not repository.is_shallow() or remote_url(repository, _REMOTE) is None:
+        return
+    with suppress(RepositoryError, StoreError):
+        if store.last_reconciled() not in {None, commit}:
+            deepen(repository, _REMOTE, commit)

@@ -6,7 +6,7 @@ from pki_as_code.errors import PkiAsCodeError
 from pki_as_code.gitplumbing import GitRepository, RevisionTree
 from pki_as_code.manifests.load import Loaded
 from pki_as_code.manifests.revocation import Revocation
-from pki_as_code.model import AUTHORITY, CERTIFICATE, CertificateRecord, ObjectId
+from pki_as_code.model import AUTHORITY, CERTIFICATE, RESPONDER, CertificateRecord, ObjectId
 from pki_as_code.pkix.serial_numbers import parse_serial_number
 from pki_as_code.stores.entries import Adopted, Issued
 from pki_as_code.stores.interface import CertificateFilter, Store
@@ -18,16 +18,16 @@ def targets_of(
     """
     Return the certificates a Revocation names.
 
-    A team's Revocation reaches its own namespace only; one of the administrators any, and
-    authorities. One by name means the certificate that was current when it came: what is issued
-    under the same name later is another certificate.
+    A team's Revocation reaches its own namespace only; one of the administrators any, and also
+    authorities and OCSP responders. One by name means the certificate that was current when it
+    came: what is issued under the same name later is another certificate.
     """
     spec, namespace = loaded.manifest.spec, loaded.object_id.namespace
     if spec.certificate is not None:
         found = _by_name(spec.certificate, namespace, store)
         done = tuple(r for r in found if _asked_by(r, loaded.object_id))
         return done or _current_when_it_came(loaded, found, repository, store)
-    kinds = (CERTIFICATE,) if namespace else (CERTIFICATE, AUTHORITY)
+    kinds = (CERTIFICATE,) if namespace else (CERTIFICATE, AUTHORITY, RESPONDER)
     if spec.serial is not None:
         number = parse_serial_number(spec.serial)
         wanted = CertificateFilter(

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -161,3 +162,40 @@ def repository(template, tmp_path) -> Repository:
 @pytest.fixture(scope="session")
 def csr(tmp_path_factory) -> bytes:
     return make_csr(tmp_path_factory.mktemp("csr") / "web.csr")
+
+
+@pytest.fixture(scope="session")
+def memory_directory(tmp_path_factory):
+    """Where fsync costs nothing: hundreds of durable steps on a disk take minutes."""
+    shared_memory = Path("/dev/shm")  # noqa: S108 (a directory of our own is made in it)
+    if not os.access(shared_memory, os.W_OK):
+        yield tmp_path_factory.mktemp("sites")
+        return
+    with TemporaryDirectory(dir=shared_memory, prefix="pki-as-code-sites-") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture(scope="session")
+def fault_server():
+    from tests.stores.postgres_server import any_server, why_not
+
+    reason = why_not()
+    if reason:
+        pytest.skip(reason)
+    with any_server() as server:
+        yield server
+
+
+@pytest.fixture
+def make_site(request, template, memory_directory, tmp_path):
+    """Make a site with a store of the kind that is named, in a directory where there is one."""
+    from tests.e2e.fault_site import new_site
+
+    def new_uri() -> str:
+        server = request.getfixturevalue("fault_server")
+        return server.uri(server.create_database())
+
+    with TemporaryDirectory(dir=memory_directory) as directory:
+        yield lambda kind, at=None: new_site(
+            template, kind, at or Path(directory), new_uri, tmp_path / "signatures.log"
+        )

@@ -38,7 +38,7 @@ class Later(Repository):
     def run(self, *arguments, env=None, **options) -> Done:
         moved = {
             "LD_PRELOAD": libfaketime(),
-            "FAKETIME": f"+{self.days * 86400:.0f}",
+            "FAKETIME": f"{self.days * 86400:+.0f}",
             "DONT_FAKE_MONOTONIC": "1",
             "NO_FAKE_STAT": "1",
         }

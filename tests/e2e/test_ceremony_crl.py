@@ -267,3 +267,11 @@ def test_a_crl_file_that_cannot_be_used_is_found_by_validate(online, table, site
         place.write_bytes(content)
     done = online.run("validate", expect=1)
     assert f"error[{code}]" in done.out + done.err
+
+
+def test_publishing_says_nothing_of_a_responder_that_an_offline_authority_never_gets(
+    online, tmp_path
+):
+    done = online.run("publish", "--out", str(tmp_path / "public"))
+    assert "publish.ocsp_unsigned" not in done.err
+    assert (tmp_path / "public/ocsp/issuing").is_dir()

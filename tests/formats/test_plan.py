@@ -198,6 +198,18 @@ def test_no_line_ends_in_blanks():
     assert all(line == line.rstrip() for line in format_plan(everything()).split("\n"))
 
 
+def test_what_is_said_of_many_is_said_of_a_few_and_counted():
+    said = tuple(
+        Finding("certificate.revoked", f"host-{n} is revoked", severity=Severity.WARNING)
+        for n in range(60)
+    )
+    errors = tuple(Finding("csr.key_shared", f"key {n}") for n in range(12))
+    text = format_plan(make_plan(findings=(*said, *errors)))
+    assert text.count("warning[certificate.revoked]") == 10
+    assert "... and 50 more certificate.revoked; `pkictl plan --output json` has them all." in text
+    assert text.count("error[csr.key_shared]") == 12
+
+
 def test_every_action_has_a_mark_and_is_printed():
     assert set(MARKS) == set(Action)
     text = format_plan(everything())

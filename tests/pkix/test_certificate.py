@@ -298,6 +298,7 @@ def test_two_different_algorithms_are_found() -> None:
     assert refused.value.code == "certificate.algorithms_differ"
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_no_change_of_one_byte_raises_anything_unexpected(data: st.DataObject) -> None:

@@ -170,6 +170,8 @@ def test_one_that_is_revoked_is_not_issued_again_with_its_key():
     planned = plan(manifests, observation, now=late)
     assert responders(planned) == []
     assert [f.code for f in planned.findings] == ["responder.revoked"]
+    # It is told from the first plan on: nobody answers until then.
+    assert [f.code for f in plan(manifests, observation).findings] == ["responder.revoked"]
     lost = replace(observation, lost_keys=[ID])
     assert responders(plan(manifests, lost, now=late)) == ["replace issuing: KeyChanged"]
 

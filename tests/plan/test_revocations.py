@@ -66,7 +66,21 @@ def test_a_hold_is_released():
 def test_what_is_not_on_hold_is_not_released():
     for revoked in (None, Revocation("keyCompromise", NOW)):
         target = record(web(), revocation=revoked)
-        assert planned(target, reason="certificateHold", release=True).changes == ()
+        result = planned(target, reason="certificateHold", release=True)
+        assert result.changes == ()
+        # Nobody is left to believe that it was lifted.
+        assert [f.code for f in result.findings] == ["revocation.not_on_hold"] * bool(revoked)
+
+
+def test_of_several_revocations_of_one_certificate_the_lost_key_is_what_is_said():
+    reasons = {"a": "superseded", "b": "certificateHold", "c": "keyCompromise"}
+    manifests = load(
+        BASE, *(revocation(n, certificate="web", reason=r) for n, r in reasons.items())
+    )
+    targets = {ObjectId("Revocation", "", name): (record(web()),) for name in reasons}
+    [change] = plan(manifests, observe(manifests, revocation_targets=targets)).changes
+    assert isinstance(change, RevokeCertificate)
+    assert change.revocation_reason == "keyCompromise"
 
 
 def test_a_revocation_that_names_nothing_is_an_error():

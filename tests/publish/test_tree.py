@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
 from datetime import timedelta
 from hashlib import sha256
@@ -17,10 +18,10 @@ from pki_as_code.model import FULL_SCOPE, Severity
 from pki_as_code.pkix.variables import crl_path, issuer_path
 from pki_as_code.publish.interface import Material, PublishedFile
 from pki_as_code.publish.page import format_page
-from pki_as_code.publish.sections import SECTIONS, format_pem
+from pki_as_code.publish.sections import SECTIONS, crl_section, format_pem
 from pki_as_code.publish.verify import check_chain
-from pki_as_code.stores.entries import Retired
-from tests.publish.conftest import files_below, make_crl, open_site
+from pki_as_code.stores.entries import Crl, CrlReserved, Retired
+from tests.publish.conftest import WEEK, files_below, make_crl, open_site
 from tests.stores.material import NOW, ROOT, certificate_id, issue, reservation
 
 
@@ -137,6 +138,59 @@ def test_a_crl_that_ended_after_it_was_published_stays_and_is_told(site, tmp_pat
     report = site.publish("public", NOW + timedelta(days=8))
     assert codes(report) == [("publish.crl_expired", Severity.ERROR)]
     assert (report.written, report.removed) == ((), ())
+    assert (tmp_path / "public/crl/root.crl").exists()
+
+
+def test_a_crl_that_is_not_the_ledgers_stays_out_and_all_else_is_published(site, tmp_path):
+    """One that was put back is signed by its authority, and lacks what was revoked since."""
+    older = site.crl(2)
+    site.revoke("web", 0x2001)
+    site.crl(3, {0x2001: "superseded"})
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        connection.execute("UPDATE crl_files SET der = ?", (older,))
+    connection.close()
+    report = site.publish("public")
+    assert codes(report) == [("store.projection_differs", Severity.ERROR)]
+    found = files_below(tmp_path / "public")
+    assert "crl/root.crl" not in found
+    assert "ca/root.cer" in found
+
+
+def test_a_genuine_crl_under_a_forged_entry_stays_out(site, tmp_path):
+    """Who can write to the store can give an older CRL a new number in the ledger, not its own."""
+    older = site.crl(2)
+    site.revoke("web", 0x2001)
+    site.crl(3, {0x2001: "superseded"})
+    later = NOW + timedelta(minutes=1)
+    as_of = site.store.head().sequence
+    site.record(CrlReserved("root", "full", 9, later, later + WEEK, as_of, "0" * 64))
+    forged = Crl("root", "full", 9, later, later + WEEK, sha256(older).hexdigest(), 0)
+    (tmp_path / "older.crl").write_bytes(older)
+    site.record(forged, crls={("root", "full"): tmp_path / "older.crl"})
+    report = site.publish("public")
+    assert codes(report) == [("publish.crl_unlike_ledger", Severity.ERROR)]
+    assert "crl/root.crl" not in files_below(tmp_path / "public")
+    assert [finding.code for finding in site.store.verify()] == ["store.crl_invalid"]
+
+
+def test_the_last_crl_of_a_kind_that_is_signed_no_more_stays_and_is_no_error(site, tmp_path):
+    site.crl(2, scope="user")
+    sections = [SECTIONS["ca"], crl_section(lambda crl: crl.scope != "user")]
+    site.publish("public", sections=sections)
+    site.crl(3, this_update=NOW + timedelta(days=6))
+    report = site.publish("public", NOW + timedelta(days=8), sections=sections)
+    assert codes(report) == [("publish.crl_discontinued", Severity.INFO)]
+    assert not report.failed
+    assert (tmp_path / "public/crl/root/user.crl").exists()
+    # While it is good it is published like any other.
+    other = site.publish("other", sections=sections)
+    assert "crl/root/user.crl" in other.written
+
+
+def test_an_authority_that_has_ended_is_no_error_for_ever(site, tmp_path):
+    site.publish("public")
+    report = site.publish("public", NOW + timedelta(days=4000))
+    assert codes(report) == [("publish.crl_discontinued", Severity.INFO)]
     assert (tmp_path / "public/crl/root.crl").exists()
 
 

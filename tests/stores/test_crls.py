@@ -11,13 +11,15 @@ import pytest
 
 from pki_as_code.errors import ContentionError, NotFoundError, StoreError
 from pki_as_code.model import AUTHORITY, ObjectId
+from pki_as_code.stores import tables
 from pki_as_code.stores.entries import Abandoned, CrlAdopted, Released, Revoked
-from tests.stores.conftest import Place
+from tests.stores.conftest import GIT_KINDS, Place, git
 from tests.stores.material import (
     NOW,
     ROOT,
     certificate_id,
     crl_payloads,
+    faults,
     issue,
     record_crl,
     reservation,
@@ -55,7 +57,7 @@ def test_a_crl_is_read_as_it_was_recorded(place: Place, store: Any, tmp_path: Pa
         (crl,) = reader.crls()
         assert (crl.issuer, crl.scope, crl.number) == ("root", "full", 7)
         assert (crl.this_update, crl.as_of, crl.digest) == (NOW, 0, signed.digest)
-        assert list(reader.verify()) == []
+        assert faults(reader) == []
     with pytest.raises(NotFoundError):
         store.open_crl("root", "user")
 
@@ -200,6 +202,35 @@ def test_other_authorities_are_not_concerned(store: Any) -> None:
     assert {issuer for issuer, _ in store.crl_changes()} == {"issuing"}
     assert listed(store) == []
     assert ROOT.name == "root"
+
+
+def test_a_crl_that_was_put_back_is_not_handed_out(
+    place: Place, store: Any, tmp_path: Path
+) -> None:
+    """The older one is genuine, and lacks what was revoked since."""
+    older, signed = crl_payloads(7, b"older")
+    record(store, older)
+    record_crl(store, tmp_path, signed, b"older")
+    newer, signed = crl_payloads(8, b"newer")
+    record(store, newer)
+    record_crl(store, tmp_path, signed, b"newer")
+    put_back(place, b"older")
+    again = place.open()
+    with pytest.raises(StoreError) as caught:
+        again.open_crl("root")
+    assert caught.value.code == "store.projection_differs"
+
+
+def put_back(place: Place, content: bytes) -> None:
+    """Replace the CRL of `root` behind the back of the store."""
+    if place.kind in GIT_KINDS:
+        scratch = place.root.parent / "scratch"
+        git(place.root, "worktree", "add", "--quiet", str(scratch), "pki-issued")
+        (scratch / "crl/root.crl").write_bytes(content)
+        git(scratch, "commit", "--quiet", "--all", "--message", "put back")
+    else:
+        with place.open()._writing() as connection:
+            connection.execute(tables.crl_files.update().values(der=content))
 
 
 def test_a_changed_crl_is_found_by_verification(place: Place, store: Any, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.stores.material import (
     NOW,
     certificate,
     certificate_id,
+    crl_payloads,
     der,
     issue,
     issued,
@@ -615,6 +617,28 @@ def test_an_object_reserved_by_the_winner_is_contention(
     assert list(ours.verify()) == []
 
 
+def test_of_two_machines_that_say_the_same_in_the_same_second_one_has_said_it(
+    remote_git_place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else git takes the second push for the first, and one CRL number is signed twice."""
+    from pki_as_code.stores import git_refs
+
+    ours, theirs = remote_git_place.open(), remote_git_place.open_elsewhere()
+    theirs.head()
+    reserved, _ = crl_payloads(7)
+    real, pending = git_refs.push_ref, [reserved]
+
+    def interrupted(repository: GitRepository, *arguments: Any) -> Any:
+        if repository.root == remote_git_place.root and pending:
+            record(theirs, pending.pop())
+        return real(repository, *arguments)
+
+    monkeypatch.setattr(git_refs, "push_ref", interrupted)
+    with pytest.raises(ContentionError):
+        record(ours, reserved)
+    assert list(ours.verify()) == []
+
+
 def test_races_that_never_end_are_contention(
     remote_git_place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -781,3 +805,31 @@ def test_the_branchs_own_remote_is_used(remote_git_place: Place) -> None:
 def test_an_issued_payload_is_the_same_whoever_signs(remote_git_place: Place) -> None:
     reserved = reservation(WEB, 0x2001)
     assert issued(reserved) == issued(reserved)
+
+
+def test_who_reads_while_the_index_is_made_anew_never_finds_it_empty(
+    local_git_place: Place,
+) -> None:
+    """`serve` would say of a revoked certificate that nobody knows it."""
+    store = local_git_place.open()
+    many = [reservation(certificate_id(f"web{n}"), 0x2000 + n) for n in range(64)]
+    store.reserve(many, now=NOW, message="Reserve")
+    store.record([issued(one) for one in many], now=NOW, message="Record")
+    reader = local_git_place.open()
+    assert reader.head() == store.head()
+    done = threading.Event()
+    seen = set()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.add(len(list(reader.find(CertificateFilter()))))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        for _ in range(5):
+            store.rebuild()
+    finally:
+        done.set()
+        thread.join()
+    assert seen == {64}

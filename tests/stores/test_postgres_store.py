@@ -14,11 +14,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
 
 from pki_as_code.errors import ContentionError, StoreError
 from pki_as_code.gitplumbing import GitRepository
 from pki_as_code.stores import migrations, open_store, postgres_engine, tables
+from pki_as_code.stores.bulk_reads import among
 from pki_as_code.stores.entries import Adopted, Reconciled
 from pki_as_code.stores.index import find_statement
 from pki_as_code.stores.interface import CertificateFilter
@@ -623,3 +624,22 @@ def test_searches_use_an_index(postgres_place: Place, administer: Any) -> None:
             )
             assert index in plan, wanted
             assert "Seq Scan" not in plan, wanted
+
+
+def test_many_objects_are_found_through_their_keys(postgres_place: Place, administer: Any) -> None:
+    store = postgres_place.open()
+    store.head()
+    administer(*MANY)
+    keys = [("Certificate", f"ns{n % 50}", f"n{n}") for n in range(1, 20)]
+    table = tables.certificates
+    with store.reading_index() as connection:
+        wanted = among(connection, (table.c.kind, table.c.namespace, table.c.name), keys)
+        assert len(connection.execute(select(table).where(wanted)).all()) == len(keys)
+        statement = select(table.c.serial_number).where(wanted).compile(store._engine)
+        plan = json.dumps(
+            connection.exec_driver_sql(
+                f"EXPLAIN (FORMAT JSON) {statement}", statement.params
+            ).scalar()
+        )
+    assert "certificates_by_name" in plan
+    assert "Seq Scan" not in plan

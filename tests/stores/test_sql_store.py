@@ -315,6 +315,29 @@ def test_what_is_due_and_what_is_revoked_is_found_through_partial_indexes(
     assert not any(f"SCAN {table}" in plan for plan in plans[-4:] for table in OF_EVERY_OBJECT)
 
 
+def test_many_objects_and_certificates_are_found_through_their_keys(sqlite_place: Place) -> None:
+    store = sqlite_place.open()
+    issue(store, reservation(WEB, 0x2001))
+    plans: list[str] = []
+
+    @event.listens_for(store._engine, "before_cursor_execute")
+    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith("SELECT") and "json_each" in statement:
+            rows = cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            plans.append(" ".join(str(row[3]) for row in rows))
+
+    wanted = [certificate_id(f"host-{number}") for number in range(1000)]
+    observed = store.observe([*wanted, WEB])
+    assert observed.keys() == {WEB}
+    assert observed[WEB].current.serial_number == 0x2001
+    for number, object_id in enumerate(wanted[:5]):
+        issue(store, reservation(object_id, 0x3000 + number))
+    assert len(store.observe(wanted)) == 5
+    tables = ("objects", "certificates", "reservations", "abandoned")
+    assert all(any(f"SEARCH {table} USING" in plan for plan in plans) for table in tables)
+    assert not any(f"SCAN {table}" in plan for plan in plans for table in tables)
+
+
 # --- Going back ----------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ from tests.stores.material import (
     certificate_id,
     crl_payloads,
     der,
+    faults,
     issue,
     record_crl,
     reservation,
@@ -90,7 +91,7 @@ def test_a_store_is_the_same_in_every_kind(
         store = place.open()
         assert store.import_file(path) == original.head()
         assert [raw.line for raw in store.raw_lines()] == lines
-        assert list(store.verify()) == []
+        assert faults(store) == []
         with store.open_crl("root") as crl:
             assert crl.read() == CRL
         assert list(store.open_reservations()) == list(original.open_reservations())
@@ -108,7 +109,7 @@ def test_a_large_ledger_is_taken_batch_by_batch(
     for kind in KINDS[:-1]:
         store = new_target(kind).open()
         store.import_file(exported)
-        assert list(store.verify()) == []
+        assert faults(store) == []
 
 
 def test_the_same_file_once_more_changes_nothing(
@@ -143,7 +144,7 @@ def test_a_store_with_another_ledger_is_not_touched(
         store.import_file(exported)
     assert caught.value.code == "store.not_empty"
     assert store.head() == before
-    assert list(store.verify()) == []
+    assert faults(store) == []
 
 
 def _first(lines: list[bytes], **changes: Any) -> list[bytes]:
@@ -202,7 +203,7 @@ def test_a_file_that_is_not_whole_and_sound_makes_no_store(
     with pytest.raises(StoreError):
         store.import_file(damaged)
     store.import_file(exported)
-    assert list(store.verify()) == []
+    assert faults(store) == []
 
 
 def test_a_file_that_is_not_there_is_said_to_be_so(new_target: Callable[[str], Place]) -> None:

@@ -24,6 +24,7 @@ CODES = explanations(
             "Fetch the store, or put it back from where it is whole.",
         ),
         "contention": "Other runs published at the same time, each time before this one could.",
+        "crl_discontinued": "A CRL has ended, and its authority signs no other in its place.",
         "crl_entry_lost": (
             "A certificate is in the published CRL, and in the new one it is not.",
             "A revocation cannot be undone, but for a hold, and an entry leaves only when its "
@@ -41,6 +42,11 @@ CODES = explanations(
             "Fetch the store; or find out who published the other CRL.",
         ),
         "crl_unknown": "A CRL is published that the store does not know.",
+        "crl_unlike_ledger": (
+            "The number or the times of a CRL are not those of its entry in the ledger.",
+            "An older CRL is genuine, and lacks what was revoked since.",
+            "Find out who wrote to the store, and run `pkictl store verify`.",
+        ),
         "crl_went_back": "A CRL is of an earlier time than the published one.",
         "diverged": "The published branch here and the one at the remote have gone apart.",
         "failed": "The tree could not be published.",

@@ -96,6 +96,12 @@ STORE = explanations(
             "issued from a ledger that was.",
             "Find out who changed it; put back the ledger from a clone or a backup.",
         ),
+        "crl_invalid": (
+            "A CRL in the store is not signed by its authority, or not what its entry says.",
+            "Nobody without the authority's key can make one; an older one lacks what was revoked "
+            "since.",
+            "Do not publish it, and find out who wrote to the store.",
+        ),
         "crl_times": (
             "The times of a CRL do not go forward.",
             "thisUpdate never goes back from one CRL to the next (RFC 5280 section 5.1.2.4).",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pki_as_code.errors import InvalidValueError
 
@@ -14,8 +13,7 @@ _LONG_FORM = 0x80
 _MAX_LENGTH_OCTETS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Tlv:
+class Tlv(NamedTuple):
     """One value as it stands in the encoding."""
 
     tag: int
@@ -62,6 +60,9 @@ def read_head(data: bytes, offset: int = 0) -> tuple[int, int, int]:
 
 def read_single(data: bytes) -> Tlv:
     """Return the one value `data` consists of. Raises `InvalidValueError` for trailing bytes."""
+    short = len(data) > 1 and data[1] < _LONG_FORM and data[0] & _TAG_NUMBER_MASK < _TAG_NUMBER_MASK
+    if short and data[1] + 2 == len(data):
+        return Tlv(data[0], data[2:], data)  # what nearly all are
     tlv, end = read_tlv(data)
     if end != len(data):
         raise not_strict(f"{len(data) - end} bytes follow the end of the value")
@@ -70,9 +71,9 @@ def read_single(data: bytes) -> Tlv:
 
 def children(tlv: Tlv) -> tuple[Tlv, ...]:
     """Return the values inside a constructed one. Raises `InvalidValueError`."""
-    if not tlv.is_constructed:
+    if not tlv.encoding[0] & _CONSTRUCTED:
         raise not_strict(f"the value with tag {tlv.tag:#04x} is not constructed")
-    return tuple(_iterate(tlv.content))
+    return tuple(_read_all(tlv.content))
 
 
 def expect(tlv: Tlv, tag: int) -> Tlv:
@@ -109,11 +110,23 @@ def not_strict(reason: str) -> InvalidValueError:
     )
 
 
-def _iterate(data: bytes) -> Iterator[Tlv]:
-    offset = 0
-    while offset < len(data):
-        tlv, offset = read_tlv(data, offset)
-        yield tlv
+def _read_all(data: bytes) -> list[Tlv]:
+    """As `read_tlv` to the end; one octet each for tag and length, as most have, is read here."""
+    found: list[Tlv] = []
+    offset, size = 0, len(data)
+    while offset < size:
+        tag, content_at = data[offset], offset + 2
+        is_short = tag & _TAG_NUMBER_MASK != _TAG_NUMBER_MASK and content_at <= size
+        if is_short and (length := data[offset + 1]) < _LONG_FORM:
+            end = content_at + length
+            if end > size:
+                raise not_strict("a value is longer than what holds it")
+            found.append(Tlv(tag, data[content_at:end], data[offset:end]))
+            offset = end
+        else:
+            tlv, offset = read_tlv(data, offset)
+            found.append(tlv)
+    return found
 
 
 def _read_tag(data: bytes, offset: int) -> tuple[int, int]:

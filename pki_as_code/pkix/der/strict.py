@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Callable, Mapping
@@ -25,6 +26,9 @@ from pki_as_code.pkix.der.tags import (
 MAX_DEPTH: Final = 32
 """Certificates in practice have fewer than 16 levels."""
 
+_REMEMBERED_OCTETS: Final = 512
+"""Larger values are rarely the same in two certificates."""
+
 
 def check_strict_der(data: bytes) -> None:
     """
@@ -42,10 +46,15 @@ def check_strict_der(data: bytes) -> None:
 def _check(tlv: Tlv, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise not_strict(f"values are nested more than {MAX_DEPTH} levels deep")
-    if tlv.is_universal:
-        _check_universal(tlv)
-    if not tlv.is_constructed:
-        return
+    first = tlv.encoding[0]
+    if not first & _CLASS_MASK:
+        _check_universal(tlv, bool(first & _CONSTRUCTED))
+    if first & _CONSTRUCTED:
+        small = len(tlv.encoding) <= _REMEMBERED_OCTETS
+        (_check_members_once if small else _check_members)(tlv, depth)
+
+
+def _check_members(tlv: Tlv, depth: int) -> None:
     members = children(tlv)
     for member in members:
         _check(member, depth + 1)
@@ -53,8 +62,12 @@ def _check(tlv: Tlv, depth: int) -> None:
         _check_order(members)
 
 
-def _check_universal(tlv: Tlv) -> None:
-    if tlv.is_constructed != (tlv.tag | _CONSTRUCTED in _CONSTRUCTED_TYPES):
+# The certificates of an authority have most of their values in common.
+_check_members_once = functools.lru_cache(maxsize=4096)(_check_members)
+
+
+def _check_universal(tlv: Tlv, is_constructed: bool) -> None:
+    if is_constructed != (tlv.tag | _CONSTRUCTED in _CONSTRUCTED_TYPES):
         raise not_strict(f"the constructed bit of the value with tag {tlv.tag:#04x} is wrong")
     if tlv.tag == 0:
         raise not_strict("end-of-contents octets stand where a value belongs")
@@ -130,6 +143,7 @@ _UTC_TIME = re.compile(rb"[0-9]{12}Z")
 _GENERALIZED_TIME = re.compile(rb"[0-9]{14}(\.[0-9]*[1-9])?Z")
 
 _CONSTRUCTED = 0x20
+_CLASS_MASK = 0xC0
 _EXTERNAL, _EMBEDDED_PDV = 0x28, 0x2B
 _CONSTRUCTED_TYPES = frozenset({SEQUENCE, SET, _EXTERNAL, _EMBEDDED_PDV})
 _PRIMITIVE_CHECKS: Mapping[int, Callable[[bytes], None]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import UTC, datetime
 
@@ -54,6 +55,7 @@ def encode_integer(value: int) -> bytes:
     return encode_tlv(INTEGER, value.to_bytes(magnitude.bit_length() // 8 + 1, "big", signed=True))
 
 
+@functools.lru_cache(maxsize=256)
 def encode_oid(dotted: str) -> bytes:
     """
     Return the OBJECT IDENTIFIER of `2.5.29.15`.

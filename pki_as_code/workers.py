@@ -1,0 +1,147 @@
+"""
+The same function over many items, in forked processes where that is faster.
+
+A child inherits everything, so that items and keys are never passed on; it only reads, and writes
+nothing but its results to a pipe. Stores and repositories are for the parent alone. What a child
+did not give back, because it died or because it failed, the parent does itself, in order: the
+results are the same without any child.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import pickle
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Generic, NoReturn, TypeVar
+
+FEWEST_ITEMS: Final = 100
+"""With fewer, making the processes takes longer than the work."""
+
+MOST_PROCESSES: Final = 16
+
+_MANY_FILES: Final = 1 << 20
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+_Child = tuple[int, int, Sequence[Any]]
+"""Process, the pipe it writes to, and the items it was given."""
+
+
+class Work(Generic[A, B]):
+    """
+    `function` over `items`, begun at once in children, or done by `results` without them.
+
+    `function` must be free of effects: it can be called twice for one item. Exceptions that it
+    returns are made anew in the parent. Close the work when its results may not be wanted.
+    """
+
+    def __init__(self, function: Callable[[A], B], items: Sequence[A]) -> None:
+        self._function = function
+        self._children: list[_Child] = []
+        self._rest = items
+        count = processes()
+        if count > 1 and len(items) >= FEWEST_ITEMS:
+            size = -(-len(items) // count)
+            while self._rest and self._start(self._rest[:size]):
+                self._rest = self._rest[size:]
+
+    def results(self) -> Iterator[B]:
+        """Yield the results in the order of the items."""
+        while self._children:
+            process, pipe, items = self._children[0]
+            with os.fdopen(pipe, "rb") as stream:
+                self._children.pop(0)
+                data = stream.read()
+            os.waitpid(process, 0)
+            yield from self._completed(items, _unpickle(data, len(items)))
+        yield from map(self._function, self._rest)
+
+    def close(self) -> None:
+        """Stop the children whose results nobody fetched."""
+        while self._children:
+            process, pipe, _ = self._children.pop()
+            os.close(pipe)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+
+    def _start(self, items: Sequence[A]) -> bool:
+        """Give the items to a child. Returns False when none can be made."""
+        reader, writer = os.pipe()
+        parent = os.getpid()
+        try:
+            process = os.fork()
+        except OSError:
+            os.close(reader)
+            os.close(writer)
+            return False
+        if not process:
+            _work(self._function, items, writer, parent)
+        os.close(writer)
+        self._children.append((process, reader, items))
+        return True
+
+    def _completed(self, items: Sequence[A], found: list[B | None]) -> Iterator[B]:
+        for item, result in zip(items, found, strict=True):
+            yield self._function(item) if result is None else result
+
+
+def processes() -> int:
+    """Return how many children gain: one for each core; 1 where there cannot be any."""
+    if sys.platform != "linux" or threading.active_count() > 1:
+        return 1  # a fork has one thread, and the locks that the others held
+    return min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
+
+
+def _work(function: Callable[[A], B], items: Sequence[A], writer: int, parent: int) -> NoReturn:
+    """Be the child. Leaves without any of the endings that are the parent's."""
+    try:
+        gc.disable()  # collecting would touch all pages, and end what is the parent's
+        _close_all_but(writer)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and stops us
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        found: list[Any] = []
+        for item in items:
+            if os.getppid() != parent:
+                break  # nobody waits for it any more
+            found.append(_result(function, item))
+        with os.fdopen(writer, "wb") as stream:
+            pickle.dump(found, stream, pickle.HIGHEST_PROTOCOL)
+    finally:
+        os._exit(0)
+
+
+def _close_all_but(writer: int) -> None:
+    """
+    Leave locks, databases and the pipes of other programs to the parent.
+
+    A pipe that is open here is not at its end when the parent closes it, and who waits for that
+    end would wait for this process.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    os.closerange(3, writer)
+    os.closerange(writer + 1, _MANY_FILES if limit == resource.RLIM_INFINITY else limit)
+
+
+def _result(function: Callable[[A], B], item: A) -> B | None:
+    try:
+        result = function(item)
+    except Exception:  # noqa: BLE001 (the parent meets it again, where it is seen)
+        return None
+    return None if isinstance(result, Exception) else result
+
+
+def _unpickle(data: bytes, count: int) -> list[Any]:
+    """Return what a child of this process wrote; None for each item when it did not get to it."""
+    try:
+        found = pickle.loads(data)  # noqa: S301 (from our own child, through our own pipe)
+    except (EOFError, pickle.UnpicklingError):
+        return [None] * count
+    return found if isinstance(found, list) and len(found) == count else [None] * count
