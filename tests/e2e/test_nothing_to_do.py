@@ -29,10 +29,12 @@ def noted(repository: Repository) -> Repository:
     repository.git("branch", "-M", "main")
     repository.run("reconcile")
     note = repository.root / ".git" / "pki-as-code" / "quiet.json"
-    while not note.exists():  # the key files must be older than a moment
-        time.sleep(0.5)
+    for _ in range(60):
+        if note.exists():
+            return repository
+        time.sleep(0.5)  # the key files must be older than a moment
         repository.run("reconcile")
-    return repository
+    raise AssertionError("no run left a note")
 
 
 def imported(repository: Repository, *arguments: str) -> set[str]:
