@@ -35,7 +35,7 @@ def test_kill_9_at_any_moment_loses_nothing_and_doubles_nothing(make_site, monke
     """
     monkeypatch.setattr("pki_as_code.gitplumbing.locks.STALE_AFTER_SECONDS", 0.3)
     each = max(1, MANIFESTS // ROUNDS)
-    monkeypatch.setattr("pki_as_code.apply.run.BATCH", BATCH)
+    monkeypatch.setattr("pki_as_code.apply.batches.BATCH", BATCH)
     site = make_site(kind)
     names = [f"doomed-{number}" for number in range(ROUNDS // 2)]
     site.ask(names)

@@ -7,28 +7,31 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pki_as_code.apply import crls, run
+from pki_as_code.apply import crls
+from pki_as_code.issuance import bulk
 
 
 def log_signatures(place: Path) -> None:
     """From now on, and in this process, each signature over a certificate or CRL gets a line."""
-    descriptor = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC)
-    sign_certificate, sign_crl = run.sign_certificate, crls.sign_crl
+    # Before each line: a child that signs has closed every file that was open here.
+    signature, sign_crl = bulk._signature, crls.sign_crl
 
     def note(*words: object) -> None:
+        descriptor = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC)
         os.write(descriptor, (" ".join(map(str, words)) + "\n").encode())
+        os.close(descriptor)
 
-    def sign_certificate_noted(item: Any, issuer: Any) -> Any:
-        known = item.reservation
+    def signature_noted(pair: Any) -> Any:
+        known, issuer = pair[0].reservation, pair[1]
         digest = hashlib.sha256(known.tbs_certificate).hexdigest()
         note("certificate", issuer.name, f"{known.serial_number:x}", digest)
-        return sign_certificate(item, issuer)
+        return signature(pair)
 
     def sign_crl_noted(item: Any, issuer: Any, destination: Path) -> Any:
         note("crl", issuer.name, item.number, item.tbs_digest)
         return sign_crl(item, issuer, destination)
 
-    run.sign_certificate, crls.sign_crl = sign_certificate_noted, sign_crl_noted
+    bulk._signature, crls.sign_crl = signature_noted, sign_crl_noted
 
 
 def read_signatures(place: Path) -> list[tuple[str, str, str, str]]:
