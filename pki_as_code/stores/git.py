@@ -38,7 +38,7 @@ from pki_as_code.stores.extending import Step
 from pki_as_code.stores.git_commits import write_commit
 from pki_as_code.stores.git_files import read_file, sha256, verify_files
 from pki_as_code.stores.git_index import GitIndex, read_commit, write_commit_id
-from pki_as_code.stores.git_refs import StoreBranch, Tips, open_branch
+from pki_as_code.stores.git_refs import ATTEMPTS, StoreBranch, Tips, open_branch
 from pki_as_code.stores.interface import CrlKey
 from pki_as_code.stores.ledger_store import LedgerStore, RawLine, read_only_error
 from pki_as_code.stores.position import GIT, Position, read_seen
@@ -51,9 +51,6 @@ from pki_as_code.stores.segments import (
     read_lines,
     read_lines_at,
 )
-
-ATTEMPTS: Final = 10
-"""Pushes that may lose the race before `ContentionError`."""
 
 _LONGEST_PAUSE_SECONDS: Final = 2.0
 _random = secrets.SystemRandom()
@@ -171,28 +168,7 @@ class GitStore(LedgerStore):
             # In a shallow clone, commits that stand on each other may not be seen to.
             branch.fetch(unshallow=True)
             tips = branch.tips()
-        return tips.furthest if self._read_only else self._move_forward(tips)
-
-    def _move_forward(self, tips: Tips) -> str | None:
-        """Move the branch here to the furthest commit, whoever else moves it meanwhile."""
-        branch, repository = self._branch, self._branch.repository
-        for _ in range(ATTEMPTS):
-            tip = tips.furthest
-            if tip is None or tip == tips.local:
-                return tip
-            repository.fsync_objects(tip, tips.local)
-            try:
-                repository.update_own_refs({branch.ref: (tip, tips.local)})
-            except RepositoryError as error:
-                if error.code != "git.ref_moved":
-                    raise
-                tips = branch.tips()
-            else:
-                return tip
-        raise ContentionError(
-            f"others moved the branch of {self.uri} each of {ATTEMPTS} times",
-            help="run the command again when fewer runs go on at once",
-        )
+        return tips.furthest if self._read_only else branch.move_forward(tips)
 
     def position(self) -> Position | None:
         self._ready()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from pki_as_code.errors import RepositoryError, StoreError
+from pki_as_code.errors import ContentionError, RepositoryError, StoreError
 from pki_as_code.escape import quoted
 from pki_as_code.gitplumbing import (
     GitRepository,
@@ -19,6 +19,10 @@ from pki_as_code.gitplumbing import (
 )
 
 _DEFAULT_REMOTE: Final = "origin"
+
+
+ATTEMPTS: Final = 10
+"""Moves of the branch, here or there, that may lose the race before `ContentionError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,30 @@ class StoreBranch:
             elif not self.repository.is_ancestor(commit, tip):
                 raise self.diverged()
         return tip
+
+    def move_forward(self, tips: Tips) -> str | None:
+        """
+        Move the branch here to the furthest commit, whoever else moves it meanwhile.
+
+        Raises `ContentionError` when others did `ATTEMPTS` times.
+        """
+        for _ in range(ATTEMPTS):
+            tip = tips.furthest
+            if tip is None or tip == tips.local:
+                return tip
+            self.repository.fsync_objects(tip, tips.local)
+            try:
+                self.repository.update_own_refs({self.ref: (tip, tips.local)})
+            except RepositoryError as error:
+                if error.code != "git.ref_moved":
+                    raise
+                tips = self.tips()
+            else:
+                return tip
+        raise ContentionError(
+            f"others moved the store's branch {quoted(self.name)} each of {ATTEMPTS} times",
+            help="run the command again when fewer runs go on at once",
+        )
 
     def fetch(self, *, unshallow: bool = False) -> None:
         """

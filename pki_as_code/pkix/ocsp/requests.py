@@ -87,10 +87,14 @@ def parse_request(data: bytes) -> OcspRequest:
     try:
         der.check_strict_der(data)
         return _read_request(der.read_single(data))
-    except (InvalidValueError, IndexError) as error:
+    except (ValueError, IndexError) as error:  # also of a field too many, or too few
         if isinstance(error, InvalidValueError) and error.code == "ocsp.malformed_request":
             raise
-        reason = error.message if isinstance(error, InvalidValueError) else "a field is missing"
+        reason = (
+            error.message
+            if isinstance(error, InvalidValueError)
+            else "it has not the fields of one"
+        )
         raise _malformed(reason) from None
 
 
