@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import pytest
@@ -177,17 +177,6 @@ def git_identity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def memory_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where fsync costs nothing."""
-    shared_memory = Path("/dev/shm")  # noqa: S108 (a directory of our own is made in it)
-    if not os.access(shared_memory, os.W_OK):
-        yield tmp_path_factory.mktemp("sites")
-        return
-    with TemporaryDirectory(dir=shared_memory, prefix="pki-as-code-tests-") as directory:
-        yield Path(directory)
-
-
 @pytest.fixture
 def directory(memory_directory: Path) -> Iterator[Path]:
     with TemporaryDirectory(dir=memory_directory) as path:
@@ -197,8 +186,8 @@ def directory(memory_directory: Path) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def bare_template(git_identity: None, memory_directory: Path) -> Path:
     """A repository whose authorities are not issued yet."""
-    root = memory_directory / "bare-template"
-    root.mkdir()
+    # Each conftest that has these fixtures makes its own.
+    root = Path(mkdtemp(prefix="bare-template-", dir=memory_directory))
     make_repository(root)
     site = Site(root)
     files = scaffold("example-pki", AuthorityKeys(), None)
@@ -209,7 +198,7 @@ def bare_template(git_identity: None, memory_directory: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def template(bare_template: Path, memory_directory: Path) -> Path:
-    site = copy_of(bare_template, memory_directory / "template")
+    site = copy_of(bare_template, Path(mkdtemp(dir=memory_directory)) / "template")
     outcomes = site.run()
     assert told(outcomes) == ["issue root", "issue issuing"]
     site.close()

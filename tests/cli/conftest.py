@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -15,7 +16,6 @@ from tests.apply.site import (
     copy_of,
     directory,
     git_identity,
-    memory_directory,
     told,
 )
 
@@ -23,7 +23,6 @@ __all__ = [
     "bare_template",
     "directory",
     "git_identity",
-    "memory_directory",
 ]
 
 START = datetime.now(UTC).replace(microsecond=0)
@@ -32,7 +31,7 @@ START = datetime.now(UTC).replace(microsecond=0)
 
 @pytest.fixture(scope="session")
 def template(bare_template: Path, memory_directory: Path) -> Path:
-    site = copy_of(bare_template, memory_directory / "template", START)
+    site = copy_of(bare_template, Path(mkdtemp(dir=memory_directory)) / "template", START)
     assert told(site.run()) == ["issue root", "issue issuing"]
     site.close()
     return site.root

@@ -107,6 +107,14 @@ class Repository:
         ]
         return [json.loads(line) for line in lines]
 
+    def ask(self, name: str, *lines: str) -> None:
+        """Ask for a certificate, with these lines more in its spec; the CSR is made once."""
+        csr = self.root / f"certificates/{name}.csr"
+        if not csr.exists():
+            make_csr(csr)
+        given = [f"csrFile: {name}.csr", f"subjectAltNames: [{name}.example.com]"]
+        self.manifest(name, "\n".join([*given, *lines]))
+
     def manifest(self, name: str, body: str) -> None:
         """Write a Certificate manifest with `body` as its spec."""
         indented = "".join(f"  {line}\n" for line in body.strip().splitlines())
@@ -164,35 +172,13 @@ def csr(tmp_path_factory) -> bytes:
     return make_csr(tmp_path_factory.mktemp("csr") / "web.csr")
 
 
-@pytest.fixture(scope="session")
-def memory_directory(tmp_path_factory):
-    """Where fsync costs nothing: hundreds of durable steps on a disk take minutes."""
-    shared_memory = Path("/dev/shm")  # noqa: S108 (a directory of our own is made in it)
-    if not os.access(shared_memory, os.W_OK):
-        yield tmp_path_factory.mktemp("sites")
-        return
-    with TemporaryDirectory(dir=shared_memory, prefix="pki-as-code-sites-") as directory:
-        yield Path(directory)
-
-
-@pytest.fixture(scope="session")
-def fault_server():
-    from tests.stores.postgres_server import any_server, why_not
-
-    reason = why_not()
-    if reason:
-        pytest.skip(reason)
-    with any_server() as server:
-        yield server
-
-
 @pytest.fixture
 def make_site(request, template, memory_directory, tmp_path):
     """Make a site with a store of the kind that is named, in a directory where there is one."""
     from tests.e2e.fault_site import new_site
 
     def new_uri() -> str:
-        server = request.getfixturevalue("fault_server")
+        server = request.getfixturevalue("postgres_server")
         return server.uri(server.create_database())
 
     with TemporaryDirectory(dir=memory_directory) as directory:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from tests.e2e.conftest import Repository, make_csr, openssl
+from tests.e2e.conftest import Repository, openssl
 from tests.e2e.in_process import InProcess, in_process
 from tests.e2e.moved_clock import later, needs_moved_clock
 
@@ -31,11 +31,7 @@ class Fleet:
         outside.mkdir()
 
     def ask(self, name: str, **spec: str) -> None:
-        csr = make_csr(self.repository.root / f"certificates/{name}.csr", subject=f"/CN={name}")
-        assert csr
-        lines = "\n".join(f"{field}: {value}" for field, value in spec.items())
-        body = f"csrFile: {name}.csr\nsubjectAltNames: [{name}.example.com]\n{lines}"
-        self.repository.manifest(name, body)
+        self.repository.ask(name, *(f"{field}: {value}" for field, value in spec.items()))
 
     def reconcile(self, **options: object) -> None:
         self.repository.commit()

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import make_csr
 from tests.e2e.in_process import InProcess, in_process
 from tests.e2e.moved_clock import later, needs_moved_clock
 
@@ -28,14 +27,6 @@ spec:
 PASSPHRASE = "correct horse battery staple"
 
 
-def add(repository: InProcess, name: str, *lines: str) -> None:
-    csr = repository.root / f"certificates/{name}.csr"
-    if not csr.exists():
-        make_csr(csr)
-    given = [f"csrFile: {name}.csr", f"subjectAltNames: [{name}.example.com]"]
-    repository.manifest(name, "\n".join([*given, *lines]))
-
-
 @pytest.fixture(scope="module")
 def ailing_template(template, tmp_path_factory) -> Path:
     """`second`, whose key is encrypted, is to sign `ailing`; `issuing` signs `healthy`."""
@@ -45,8 +36,8 @@ def ailing_template(template, tmp_path_factory) -> Path:
     repository.write("authorities/second.yaml", AUTHORITY)
     repository.commit()
     repository.run("reconcile", env={"PKI_PASSPHRASE_SECOND": PASSPHRASE})
-    add(repository, "ailing", "issuer: second")
-    add(repository, "healthy")
+    repository.ask("ailing", "issuer: second")
+    repository.ask("healthy")
     repository.commit()
     return root
 
@@ -113,7 +104,7 @@ def test_while_it_waits_nothing_is_tried_and_nothing_is_written(repository):
 
 def test_other_changes_go_on_while_it_waits(repository):
     repository.run("reconcile", expect=5, env=WRONG)
-    add(repository, "another")
+    repository.ask("another")
     repository.commit()
     repository.run("reconcile", env=WRONG)
     assert issued(repository) == ["another", "healthy"]
@@ -206,7 +197,7 @@ def test_who_watches_a_certificate_is_told_that_its_renewal_failed(repository):
     )
     repository.commit()
     repository.run("reconcile", env=GIVEN)
-    add(repository, "ailing", "issuer: second", "reissue: 1")
+    repository.ask("ailing", "issuer: second", "reissue: 1")
     repository.commit()
     repository.run("reconcile", expect=1, env=WRONG)
     done = repository.run("notify_expiring_certs", "--dry-run", expect=None)

@@ -10,19 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import make_csr
 from tests.e2e.in_process import InProcess, in_process
 from tests.e2e.moved_clock import later, needs_moved_clock
 
 PLAN = "../plan.json"
-
-
-def add(repository: InProcess, name: str, *lines: str) -> None:
-    csr = repository.root / f"certificates/{name}.csr"
-    if not csr.exists():
-        make_csr(csr)
-    given = [f"csrFile: {name}.csr", f"subjectAltNames: [{name}.example.com]"]
-    repository.manifest(name, "\n".join([*given, *lines]))
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +22,12 @@ def reviewed_template(template, tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("reviewed") / "example-pki"
     shutil.copytree(template, root, symlinks=True)
     repository = in_process(root)
-    add(repository, "web")
+    repository.ask("web")
     repository.commit()
     repository.run("reconcile")
     repository.git("checkout", "--quiet", "-b", "proposal")
-    add(repository, "api")
-    add(repository, "web", "reissue: 1")
+    repository.ask("api")
+    repository.ask("web", "reissue: 1")
     repository.commit()
     repository.run("plan", "--ref", "HEAD", "--out", PLAN)
     repository.git("checkout", "--quiet", "main")
@@ -115,7 +106,7 @@ def test_the_revision_can_be_named(repository):
 
 def test_a_commit_that_adds_to_what_was_reviewed_makes_it_stale(repository):
     merge(repository)
-    add(repository, "more")
+    repository.ask("more")
     repository.commit()
     said = stale(repository)
     assert "error[plan.stale]" in said
@@ -126,7 +117,7 @@ def test_a_commit_that_adds_to_what_was_reviewed_makes_it_stale(repository):
 
 def test_a_commit_that_changes_what_was_reviewed_makes_it_stale_and_names_the_field(repository):
     merge(repository)
-    add(repository, "api", "deletionPolicy: Revoke")
+    repository.ask("api", "deletionPolicy: Revoke")
     repository.commit()
     stale(repository)
     repository.manifest("api", "csrFile: api.csr\nsubjectAltNames: [other.example.com]")
@@ -186,7 +177,7 @@ def test_a_plan_from_the_future_or_from_long_ago_is_refused(repository):
 def test_a_plan_waits_for_its_review_and_what_became_due_waits_for_the_next(repository):
     """In the meantime `old` is to be renewed: nobody has seen that, so it is not done."""
     merge(repository)
-    add(repository, "old", "validity: 30d", "renewal: {mode: Automatic, before: 15d}")
+    repository.ask("old", "validity: 30d", "renewal: {mode: Automatic, before: 15d}")
     repository.commit()
     repository.run("reconcile", "--only", "old")
     repository.run("plan", "--ref", "HEAD", "--out", PLAN)

@@ -5,21 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-
-import pytest
 
 from tests.e2e.conftest import Repository, environment, make_csr
-from tests.stores.postgres_server import PostgresServer, any_server, why_not
-
-
-@pytest.fixture(scope="module")
-def postgres_server() -> Iterator[PostgresServer]:
-    reason = why_not()
-    if reason:
-        pytest.skip(reason)
-    with any_server() as server:
-        yield server
 
 
 def serials(repository: Repository, store: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ import pytest
 from pki_as_code.gitplumbing import GitRepository
 from pki_as_code.stores import open_store
 from tests.stores.material import NOW, root_payloads
-from tests.stores.postgres_server import PostgresServer, any_server, why_not
+from tests.stores.postgres_server import PostgresServer
 
 GIT_KINDS = ("git", "git with a remote")
 KINDS = ("sqlite", "postgresql", *GIT_KINDS)
@@ -77,26 +76,6 @@ def git_identity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("GIT_CONFIG_GLOBAL", str(configuration))
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
         yield
-
-
-@pytest.fixture(scope="session")
-def memory_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where fsync costs nothing: hundreds of durable steps on a disk take minutes."""
-    shared_memory = Path("/dev/shm")  # noqa: S108 (a directory of our own is made in it)
-    if not os.access(shared_memory, os.W_OK):
-        yield tmp_path_factory.mktemp("stores")
-        return
-    with TemporaryDirectory(dir=shared_memory, prefix="pki-as-code-tests-") as directory:
-        yield Path(directory)
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    reason = why_not()
-    if reason:
-        pytest.skip(reason)
-    with any_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,21 +1,3 @@
 from __future__ import annotations
 
-from tests.apply.site import (
-    bare_site,
-    bare_template,
-    directory,
-    git_identity,
-    memory_directory,
-    site,
-    template,
-)
-
-__all__ = [
-    "bare_site",
-    "bare_template",
-    "directory",
-    "git_identity",
-    "memory_directory",
-    "site",
-    "template",
-]
+from tests.apply.fixtures import *  # noqa: F403 (fixtures are found by their names)
