@@ -15,20 +15,10 @@ from typing import Final
 
 from pki_as_code.model import Revocation
 from pki_as_code.pkix import der
+from pki_as_code.pkix.crl import REASON_NUMBERS
 from pki_as_code.pkix.ocsp.requests import NONCE
 
 _BASIC: Final = "1.3.6.1.5.5.7.48.1.1"
-_REASONS: Final = {
-    # RFC 5280 section 5.3.1. `unspecified` is left out, as in a CRL.
-    "keyCompromise": 1,
-    "cACompromise": 2,
-    "affiliationChanged": 3,
-    "superseded": 4,
-    "cessationOfOperation": 5,
-    "certificateHold": 6,
-    "privilegeWithdrawn": 9,
-    "aACompromise": 10,
-}
 
 
 class ResponseStatus(enum.IntEnum):
@@ -125,8 +115,7 @@ def _status(response: SingleResponse) -> bytes:
     if response.revocation is None:
         raise ValueError("revoked, and nobody says when")
     parts = [_time(response.revocation.revocation_date)]
-    reason = _REASONS.get(response.revocation.reason)
-    if reason is not None:
+    if reason := REASON_NUMBERS.get(response.revocation.reason):  # unspecified is left out
         parts.append(der.encode_explicit(0, der.encode_tlv(der.ENUMERATED, bytes((reason,)))))
     return der.encode_tlv(0xA0 | response.status, *parts)
 
