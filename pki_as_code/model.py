@@ -357,6 +357,21 @@ def shard_scope(serial_number: int, shards: int) -> str:
     return f"shard-{serial_number % shards}"
 
 
+def shard_of(request: Mapping[str, JsonValue], serial_number: int) -> str | None:
+    """Return the shard that the certificate of a request is in; None where there were none."""
+    shards = request.get("crlShards")
+    return shard_scope(serial_number, shards) if isinstance(shards, int) and shards > 1 else None
+
+
+def scopes_of(kind: str, shard: str | None) -> tuple[str, ...]:
+    """Return the scopes of the CRLs that list a certificate of that kind and shard."""
+    return (
+        FULL_SCOPE,
+        CA_SCOPE if kind == AUTHORITY else USER_SCOPE,
+        *([shard] if shard else ()),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class CrlRecord:
     """The last CRL of an authority and scope."""

@@ -13,19 +13,13 @@ from pathlib import Path
 
 from pki_as_code.errors import ContentionError, StoreError
 from pki_as_code.escape import quoted
-from pki_as_code.model import CrlRecord, JsonValue, shard_scope
+from pki_as_code.model import CrlRecord, JsonValue
 from pki_as_code.stores.entries import Crl, CrlAdopted, CrlReserved, Entry
 from pki_as_code.stores.interface import CrlKey
 from pki_as_code.stores.states import CrlProgress
 from pki_as_code.stores.working_set import WorkingSet
 
 _AGAIN = "run the command again"
-
-
-def crl_scope_of(request: object, serial_number: int) -> str | None:
-    """Return the shard that a certificate was issued into; None when its issuer had no shards."""
-    shards = request.get("crlShards") if isinstance(request, dict) else None
-    return shard_scope(serial_number, shards) if isinstance(shards, int) and shards > 1 else None
 
 
 def check_crl_files(payloads: Iterable[object], crls: Mapping[CrlKey, Path]) -> None:

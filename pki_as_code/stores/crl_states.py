@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from pki_as_code.model import CrlRecord
+from pki_as_code.model import CrlRecord, scopes_of
 from pki_as_code.stores import bulk_reads, bulk_writes, tables
 from pki_as_code.stores.interface import CrlKey
-from pki_as_code.stores.states import CrlProgress, scopes_of
+from pki_as_code.stores.states import CrlProgress
 
 
 class CrlStates:

@@ -17,6 +17,7 @@ from pki_as_code.model import (
     CERTIFICATE_HOLD,
     Revocation,
     sha256_digest,
+    shard_of,
 )
 from pki_as_code.stores import codec
 from pki_as_code.stores.certificates import (
@@ -30,7 +31,6 @@ from pki_as_code.stores.crl_rules import (
     apply_crl,
     apply_crl_adopted,
     apply_crl_reserved,
-    crl_scope_of,
 )
 from pki_as_code.stores.entries import (
     Abandoned,
@@ -118,7 +118,7 @@ def _apply_issued(working: WorkingSet, entry: Entry, payload: Issued) -> None:
         object_id=payload.object_id,
         certificate_der=certificate_der,
         description=describe_certificate(certificate_der),
-        crl_scope=crl_scope_of(dict(reservation.request), payload.serial_number),
+        crl_scope=shard_of(reservation.request, payload.serial_number),
         columns={
             "sequence": entry.sequence,
             "profile": profile if isinstance(profile, str) else "",
@@ -271,7 +271,7 @@ def _apply_abandoned(working: WorkingSet, entry: Entry, payload: Abandoned) -> N
         raise contention(payload.object_id, "has no such reservation any more")
     working.finish_reservation(reservation)
     kind = payload.object_id.kind
-    crl_scope = crl_scope_of(dict(reservation.request), payload.serial_number)
+    crl_scope = shard_of(reservation.request, payload.serial_number)
     end = reserved_end(reservation.tbs_certificate)
     working.add_abandoned(key, kind, crl_scope, end, entry.at)
     working.crls.note_change(payload.issuer, kind, crl_scope, entry.sequence)

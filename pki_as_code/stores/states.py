@@ -7,10 +7,6 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from pki_as_code.model import (
-    AUTHORITY,
-    CA_SCOPE,
-    FULL_SCOPE,
-    USER_SCOPE,
     Failure,
     ObjectId,
     Revocation,
@@ -73,15 +69,6 @@ class CrlProgress:
     reserved_this_update: datetime | None = None
     changed_at: int | None = None
     """Sequence number of the last entry that changed what the CRL lists."""
-
-
-def scopes_of(kind: str, crl_scope: str | None) -> tuple[str, ...]:
-    """Return the scopes of the CRLs that a certificate of that kind would be listed in."""
-    return (
-        FULL_SCOPE,
-        CA_SCOPE if kind == AUTHORITY else USER_SCOPE,
-        *([crl_scope] if crl_scope else ()),
-    )
 
 
 @dataclass(slots=True)
