@@ -150,15 +150,13 @@ def _distribution_point(change: PublishCrl) -> IssuingDistributionPoint | None:
 
     OpenSSL refuses a CRL with an issuingDistributionPoint that no certificate names.
     """
-    match change.scope:
-        case scope if scope == FULL_SCOPE:
-            return None
-        case scope if scope == USER_SCOPE:
-            return IssuingDistributionPoint(only_contains_user_certs=True)
-        case scope if scope == CA_SCOPE:
-            return IssuingDistributionPoint(only_contains_ca_certs=True)
-        case _:
-            return IssuingDistributionPoint(full_name=change.full_names)
+    if change.scope == FULL_SCOPE:
+        return None
+    return IssuingDistributionPoint(
+        full_name=change.full_names,  # of a shard
+        only_contains_user_certs=change.scope == USER_SCOPE,
+        only_contains_ca_certs=change.scope == CA_SCOPE,
+    )
 
 
 def crl_entry(crl: IssuedCrl) -> Crl:

@@ -33,7 +33,7 @@ from pki_as_code.pkix.pem import decode_single
 from pki_as_code.pkix.serial_numbers import format_serial_number
 from pki_as_code.plan.authorities import Authority, parents_first
 from pki_as_code.plan.ceremonies import CRL_NEEDED, RUNBOOK, is_offline, key_uri_there
-from pki_as_code.plan.crls import CRL_TRIGGERS, CrlCandidate, changed_by, why_no_crl
+from pki_as_code.plan.crls import CRL_TRIGGERS, CrlCandidate, changed_by, has_ended, may_sign_crls
 from pki_as_code.plan.observation import GivenCrl, Item, Observation, PlanFrame
 from pki_as_code.plan.validate import Desired
 
@@ -69,7 +69,7 @@ def plan_offline_crls(
         if not frame.wants(authority.object_id) and key not in changed:
             continue
         der = observation.authorities.get(name) or arriving.get(name)
-        if der is None or why_no_crl(authority, der, frame.now) is not None:
+        if der is None or has_ended(der, frame.now) or not may_sign_crls(der):
             continue
         given = _judge_given(authority, der, observation, frame.now)
         if given is not None:

@@ -31,6 +31,8 @@ from pki_as_code.model import (
     RevokeCertificate,
     Severity,
     format_time,
+    scopes_of,
+    shard_of,
     shard_scope,
 )
 from pki_as_code.pkix.extensions.parse import UNREADABLE
@@ -110,25 +112,31 @@ def plan_crls(
         der = observation.authorities.get(name)
         if der is None and name not in arriving:
             continue
-        problem = why_no_crl(authority, der, frame.now) if der else None
-        if problem is not None:
-            yield problem if problem.message else None
+        if der is not None and has_ended(der, frame.now):
+            continue
+        if der is not None and not may_sign_crls(der):
+            yield _no_crl_sign(authority)
             continue
         for scope in _scopes(authority, observation):
             yield _plan_crl(authority, scope, desired, observation, frame.now, changed)
 
 
-def why_no_crl(authority: Authority, der: bytes, now: datetime) -> Finding | None:
-    """Return why an authority signs no CRL; without a message where nobody needs to know."""
-    certificate = x509.load_der_x509_certificate(der)
-    if certificate.not_valid_after_utc < now:
-        return Finding("authority.expired", "", severity=Severity.INFO)
+def has_ended(certificate_der: bytes, now: datetime) -> bool:
+    """Tell whether an authority's certificate has ended: nobody looks at its CRL any more."""
+    return x509.load_der_x509_certificate(certificate_der).not_valid_after_utc < now
+
+
+def may_sign_crls(certificate_der: bytes) -> bool:
+    """Tell whether the keyUsage of a certificate, if it has one, allows it (RFC 5280 4.2.1.3)."""
+    certificate = x509.load_der_x509_certificate(certificate_der)
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except (x509.ExtensionNotFound, *UNREADABLE):
-        return None
-    if usage.crl_sign:
-        return None
+        return True
+    return usage.crl_sign
+
+
+def _no_crl_sign(authority: Authority) -> Finding:
     return Finding(
         "authority.no_crl_sign",
         f"authority {authority.object_id.name} has a certificate without cRLSign and signs no CRL",
@@ -213,8 +221,5 @@ def changed_by(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
             request = reserved.request
         else:
             continue
-        yield issuer, FULL_SCOPE
-        yield issuer, CA_SCOPE if kind == AUTHORITY else USER_SCOPE
-        shards = request.get("crlShards")
-        if isinstance(shards, int) and shards > 1:
-            yield issuer, shard_scope(number, shards)
+        for scope in scopes_of(kind, shard_of(request, number)):
+            yield issuer, scope
