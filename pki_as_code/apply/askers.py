@@ -21,9 +21,6 @@ class Askers:
             return {}
         return last_changes(self._repository, self._commit, known)
 
-    def commit_of(self, path: str) -> str:
-        return self.commits([path]).get(path, self._commit)
-
     def newest(self, commits: Mapping[str, str], paths: Collection[str]) -> str:
         """Return the commit that asked: of the last changes of a manifest and its CSR the later."""
         ids = {commits[path] for path in paths if path in commits}

@@ -80,12 +80,7 @@ class Issuers:
 
         An existing key file is taken up: a run that died may have made it, and so may its owner.
         """
-        name = request.object_id.name
-        key = self.own_key(name)
-        completed = replace(request, public_key_der=public_key_der(key))
-        if request.issuer == name:
-            return open_issuer(name, key, []), completed
-        return self.issuer(request.issuer), completed
+        return self._signer_of(request, self.own_key(request.object_id.name))
 
     def own_key(self, name: str) -> CertificateIssuerPrivateKeyTypes:
         """
@@ -125,11 +120,7 @@ class Issuers:
             return self.issuer(name), replace(request, public_key_der=public_key_der(key))
         if request.object_id.kind != AUTHORITY:
             return self.issuer(request.issuer), request
-        key = self._key(self._authority(name))
-        completed = replace(request, public_key_der=public_key_der(key))
-        if request.issuer == name:
-            return open_issuer(name, key, []), completed
-        return self.issuer(request.issuer), completed
+        return self._signer_of(request, self._key(self._authority(name)))
 
     def lost_responder_keys(self) -> frozenset[ObjectId]:
         """Return the OCSP responders whose key is not the one in their certificate any more."""
@@ -157,6 +148,16 @@ class Issuers:
                     self._check_own_key(self._authority(change.object_id.name))
                 if change.request.issuer != change.object_id.name:
                     self.issuer(change.request.issuer)
+
+    def _signer_of(
+        self, request: CertificateRequest, key: CertificateIssuerPrivateKeyTypes
+    ) -> tuple[Issuer, CertificateRequest]:
+        """Return who signs for the authority with this key, itself if a root, and the request."""
+        name = request.object_id.name
+        completed = replace(request, public_key_der=public_key_der(key))
+        if request.issuer == name:
+            return open_issuer(name, key, []), completed
+        return self.issuer(request.issuer), completed
 
     def _key_once(self, authority: Authority) -> CertificateIssuerPrivateKeyTypes:
         """Open a key that many wait for; one that cannot be opened is not tried for each."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 
 from cryptography import x509
 
@@ -45,8 +44,9 @@ from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.signing import why_not_trusted
 from pki_as_code.plan.triggers import (
     Candidate,
-    Trigger,
+    Triggers,
     does_not_exist,
+    find_reasons,
     nearing_expiry,
     request_changed,
 )
@@ -59,6 +59,13 @@ _SUFFIX = " OCSP responder"
 _LONGEST_COMMON_NAME = 64
 _SIGNS_RESPONSES = ("digitalSignature", "nonRepudiation")
 """A responder does nothing else with its key, whatever kind of key it is."""
+
+_TRIGGERS: Triggers = (
+    (does_not_exist, Action.ISSUE),
+    (request_changed, Action.REPLACE),
+    (nearing_expiry, Action.RENEW),
+)
+"""Nobody gives it a key or asks for another one; a changed profile is taken up in days anyway."""
 
 
 def responder_id(authority: str) -> ObjectId:
@@ -177,8 +184,8 @@ def plan_responders(
     }
     issued = dict(observation.authorities)
     issued |= {n: c.certificate_der for n, c in coming.items() if isinstance(c, AdoptAuthority)}
-    load = partial(x509.load_der_x509_certificate)
-    preview = Preview(desired.manifests, {n: load(der) for n, der in issued.items()}, frame.now)
+    certificates = {n: x509.load_der_x509_certificate(der) for n, der in issued.items()}
+    preview = Preview(desired.manifests, certificates, frame.now)
     for authority in parents_first(desired.manifests):
         object_id = responder_id(authority.object_id.name)
         if not frame.wants(object_id) or object_id in reserved or not answers(authority):
@@ -257,13 +264,7 @@ def _find_reasons(candidate: Candidate, *, lost: bool) -> tuple[Action | None, t
     if candidate.current is not None and lost:
         changed = Reason("KeyChanged", "its key is gone, or another one by now")
         return Action.REPLACE, (changed,)
-    triggers: tuple[tuple[Trigger, Action], ...] = (
-        (does_not_exist, Action.ISSUE),
-        (request_changed, Action.REPLACE),
-        (nearing_expiry, Action.RENEW),
-    )
-    told = [(then, reason) for trigger, then in triggers if (reason := trigger(candidate))]
-    return (told[0][0] if told else None), tuple(why for _, why in told)
+    return find_reasons(candidate, _TRIGGERS)
 
 
 def _renewal_time(current: CertificateRecord | None, end: datetime) -> datetime | None:

@@ -133,7 +133,9 @@ def nearing_expiry(candidate: Candidate) -> Reason | None:
     return Reason("NearingExpiry", f"renewal was due at {format_time(renewal_time)}")
 
 
-TRIGGERS: tuple[tuple[Trigger, Action], ...] = (
+Triggers = tuple[tuple[Trigger, Action], ...]
+
+TRIGGERS: Triggers = (
     (does_not_exist, Action.ISSUE),
     (key_changed, Action.REPLACE),
     (reissue_requested, Action.REPLACE),
@@ -143,9 +145,11 @@ TRIGGERS: tuple[tuple[Trigger, Action], ...] = (
 )
 
 
-def find_reasons(candidate: Candidate) -> tuple[Action | None, tuple[Reason, ...]]:
+def find_reasons(
+    candidate: Candidate, triggers: Triggers = TRIGGERS
+) -> tuple[Action | None, tuple[Reason, ...]]:
     """Return what to do and every reason for it; the first trigger that speaks decides what."""
-    told = [(action, reason) for trigger, action in TRIGGERS if (reason := trigger(candidate))]
+    told = [(action, reason) for trigger, action in triggers if (reason := trigger(candidate))]
     action = told[0][0] if told else None
     return action, tuple(reason for _, reason in told)
 
