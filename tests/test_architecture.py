@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "pki_as_code"
+ARCHITECTURE = PACKAGE.parent / "ARCHITECTURE.md"
 
 LAYERS: list[set[str]] = [
     {"__init__", "model", "escape"},
@@ -126,6 +128,13 @@ def calls(path: Path) -> Iterator[ast.Call]:
 
 def test_every_module_has_a_layer():
     assert {room_of(path) for path in MODULES} <= set(RANK)
+
+
+def test_the_table_of_rooms_is_that_of_the_layers():
+    rows = re.findall(r"^\| (\d+) \| `(\w+)/?` \|", ARCHITECTURE.read_text(), re.MULTILINE)
+    assert {room: int(rank) for rank, room in rows} == {
+        room: rank for room, rank in RANK.items() if room != "__init__"
+    }
 
 
 @modules
