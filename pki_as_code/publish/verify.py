@@ -154,7 +154,7 @@ def _lost_entries(facts: CrlFacts, before: CrlFacts, revoked: Revoked) -> list[i
 
     One may leave when its certificate has ended by the new CRL, or when it was on hold and the
     store no longer has it as revoked. Whether a CRL listed it once more after the end (RFC 5280
-    section 3.3) was judged when this one was signed: that CRL need not have been published here.
+    section 3.3) was settled when this one was made: that CRL need not have been published here.
     """
     there = {entry.serial_number for entry in facts.crl}
     left = {
