@@ -22,9 +22,9 @@ from pki_as_code.gitrepo import (
     known_identity,
     last_changes,
 )
-from tests.apply.site import directory, memory_directory
+from tests.apply.site import directory
 
-__all__ = ["directory", "memory_directory"]
+__all__ = ["directory"]
 
 ROLES = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")
 
