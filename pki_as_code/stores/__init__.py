@@ -53,6 +53,13 @@ def open_store(
             "for example git:pki-issued or sqlite:///issued.db",
             code="store.unknown_scheme",
         )
+    if read_only:
+        from pki_as_code.stores.quick_index import open_quick
+
+        quick: Any = open_quick(uri, repository, root=root, push=push)
+        if quick is not None:
+            at_once: Store = quick
+            return at_once
     module, _, name = STORES[scheme].partition(":")
     store_class: Any = getattr(import_module(module), name)
     opened: Store = store_class.open(uri, repository, root=root, push=push, read_only=read_only)

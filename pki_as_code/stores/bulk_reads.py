@@ -14,6 +14,7 @@ from pki_as_code.stores.interface import CrlKey, Head
 from pki_as_code.stores.postgres_engine import POSTGRESQL
 from pki_as_code.stores.rows import (
     failure_of,
+    head_of,
     object_of,
     optional_object,
     reservation_of,
@@ -24,7 +25,6 @@ from pki_as_code.stores.states import (
     CertificateState,
     CrlProgress,
     ObjectState,
-    head_of,
 )
 
 CHUNK: Final = 400

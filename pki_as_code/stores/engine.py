@@ -7,28 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from pki_as_code.errors import ContentionError, StoreError
-from pki_as_code.stores import postgres_errors, tables
+from pki_as_code.errors import StoreError
+from pki_as_code.stores import postgres_errors, sqlite_driver, tables
 
-BUSY_TIMEOUT_SECONDS: Final = 30
 WRITES: Final = "pki_writes"
 """The option of a connection whose transactions write."""
-
-_ERROR_CODE: Final = 0xFF
-
-_PRAGMAS: Final = (
-    # The first, so that the others wait for a process that has the database.
-    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA trusted_schema = OFF",
-)
 
 
 def open_sqlite(path: Path, *, read_only: bool = False, immutable: bool = False) -> Engine:
@@ -37,15 +25,10 @@ def open_sqlite(path: Path, *, read_only: bool = False, immutable: bool = False)
 
     `immutable` reads a file that nobody writes, in a directory that cannot be written.
     """
-    mode = "ro" if read_only else "rwc"
-    uri = f"file:{quote(str(path))}?mode={mode}{'&immutable=1' if immutable else ''}"
 
-    def connect() -> sqlite3.Connection:
-        # Transactions are begun by `_begin` and not by the driver, which would begin them late.
-        return sqlite3.connect(
-            uri, uri=True, isolation_level=None, check_same_thread=False,
-            timeout=BUSY_TIMEOUT_SECONDS,
-        )  # fmt: skip
+    def connect() -> sqlite3.Connection:  # whose transactions `_begin` begins
+        options = "&immutable=1" if immutable else ""
+        return sqlite_driver.connect(path, "ro" if read_only else "rwc", options)
 
     # No limit: each stream that is being read holds a connection.
     engine = create_engine(
@@ -95,56 +78,7 @@ def store_error(error: BaseException | None, place: str) -> StoreError:
     """Return what an error of a database means for the user."""
     if postgres_errors.is_postgres_error(error):
         return postgres_errors.store_error(error, place)
-    code = getattr(error, "sqlite_errorcode", 0) & _ERROR_CODE
-    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-        return ContentionError(
-            f"{place} was in use for more than {BUSY_TIMEOUT_SECONDS} seconds",
-            help="another run is writing to it; run the command again when that is done",
-            code="store.busy",
-        )
-    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHMSIZE:
-        code = sqlite3.SQLITE_FULL  # no room for the file beside a database in WAL mode
-    message, way_out, name = _MEANINGS.get(
-        code, ("failed", "`pkictl store verify` checks the store", "store.failed")
-    )
-    reason = getattr(error, "sqlite_errorname", type(error).__name__)
-    return StoreError(f"the database {place} {message} ({reason})", help=way_out, code=name)
-
-
-_MEANINGS: Final = {
-    sqlite3.SQLITE_FULL: (
-        "cannot grow",
-        "free some space; nothing of this step was written",
-        "store.disk_full",
-    ),
-    sqlite3.SQLITE_IOERR: (
-        "could not be written or read by the system",
-        "check the disk before anything else; a write that failed is not tried again",
-        "store.io_error",
-    ),
-    sqlite3.SQLITE_READONLY: (
-        "cannot be written",
-        "check the permissions of the file and its directory",
-        "store.read_only",
-    ),
-    sqlite3.SQLITE_CANTOPEN: (
-        "cannot be opened",
-        "check the path, and the permissions of the file and its directory",
-        "store.cannot_open",
-    ),
-    sqlite3.SQLITE_CORRUPT: (
-        "is damaged",
-        "put back a backup; of a git store only the index is damaged, and `pkictl store rebuild` "
-        "makes it anew",
-        "store.damaged_database",
-    ),
-    sqlite3.SQLITE_NOTADB: (
-        "is not a SQLite database",
-        "check the path; of a git store the index is meant, and `pkictl store rebuild` makes it "
-        "anew",
-        "store.damaged_database",
-    ),
-}
+    return sqlite_driver.store_error(error, place)
 
 
 def stored_schema_version(connection: Connection) -> int | None:
@@ -187,8 +121,7 @@ def _set_up(connection: sqlite3.Connection, record: Any) -> None:
 
 
 def _set_up_reading(connection: sqlite3.Connection, _: Any) -> None:
-    for pragma in _PRAGMAS:
-        connection.execute(pragma).close()
+    sqlite_driver.set_up(connection)
 
 
 def _begin(connection: Connection) -> None:

@@ -16,7 +16,6 @@ from typing import ClassVar
 from pki_as_code.model import JsonValue, ObjectId, Reservation
 
 FORMAT_VERSION = 1
-EMPTY_DIGEST = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
@@ -36,15 +35,15 @@ from pki_as_code.stores.engine import open_sqlite, reading, writing
 from pki_as_code.stores.entries import Entry
 from pki_as_code.stores.extending import Step
 from pki_as_code.stores.git_commits import write_commit
-from pki_as_code.stores.git_files import read_file, sha256, verify_files
+from pki_as_code.stores.git_crls import open_crl
+from pki_as_code.stores.git_files import sha256, verify_files
 from pki_as_code.stores.git_index import GitIndex, read_commit, write_commit_id
-from pki_as_code.stores.git_refs import ATTEMPTS, StoreBranch, Tips, open_branch
+from pki_as_code.stores.git_refs import ATTEMPTS, StoreBranch, Tips, find_tip, open_branch
 from pki_as_code.stores.interface import CrlKey
 from pki_as_code.stores.ledger_store import LedgerStore, RawLine, read_only_error
 from pki_as_code.stores.position import GIT, Position, read_seen
 from pki_as_code.stores.projection import Observer
 from pki_as_code.stores.published_files import PublishedFiles
-from pki_as_code.stores.refusals import crl_differs, no_crl
 from pki_as_code.stores.segments import (
     continue_segments,
     list_segments,
@@ -121,12 +120,7 @@ class GitStore(LedgerStore):
         self._ready()
         with reading(self._engine, self.place) as connection:  # both of one moment
             commit, record = read_commit(connection), load_crls(connection).get((issuer, scope))
-        found = read_file(self._branch.repository, commit, crl_path(issuer, scope))
-        if found is None or record is None:
-            raise no_crl(issuer, scope)
-        if codec.digest(found) != record.digest:
-            raise crl_differs(issuer, scope)
-        return BytesIO(found)
+        return open_crl(self._branch.repository, commit, record, issuer, scope)
 
     def _ready(self) -> None:
         for attempt in range(0 if self._is_ready else ATTEMPTS):
@@ -144,31 +138,13 @@ class GitStore(LedgerStore):
                 return
 
     def _find_tip(self) -> str | None:
-        """
-        Return the commit to read; the branch here is moved forward to it.
-
-        Raises `StoreError`: `store.fetch_failed`, `store.rolled_back`, `store.diverged`.
-        """
-        branch, repository = self._branch, self._branch.repository
-        if self._push and not self._index.is_writable:
-            if branch.remote_has_more():
-                raise StoreError(
-                    f"the remote has entries of {self.uri} that cannot be fetched: "
-                    "the git directory cannot be written",
-                    help="fetch them as its owner, or use --no-push to work with what is here",
-                    code="store.behind_remote",
-                )
-        elif self._push:
-            branch.fetch()
-        try:
-            tips = branch.tips()
-        except StoreError:
-            if not (self._push and self._index.is_writable and repository.is_shallow()):
-                raise
-            # In a shallow clone, commits that stand on each other may not be seen to.
-            branch.fetch(unshallow=True)
-            tips = branch.tips()
-        return tips.furthest if self._read_only else branch.move_forward(tips)
+        return find_tip(
+            self._branch,
+            uri=self.uri,
+            network=self._push,
+            writable=self._index.is_writable,
+            move=not self._read_only,
+        )
 
     def position(self) -> Position | None:
         self._ready()

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from pki_as_code.errors import InvalidValueError, RepositoryError
 from pki_as_code.escape import safe
 from pki_as_code.gitplumbing import BlobReader, GitRepository, TreeEntry, list_tree
 from pki_as_code.model import Finding, Source
+from pki_as_code.stores.git_crls import MAX_FILE_BYTES
 from pki_as_code.stores.segments import DIRECTORY
-
-MAX_FILE_BYTES: Final = 1 << 30
-"""No file of the branch is longer; a CRL of a million entries has a twentieth of it."""
-
-
-def read_file(repository: GitRepository, commit: str | None, path: str) -> bytes | None:
-    """Return the content of one file of a commit, None where there is none."""
-    listing = list_tree(repository, commit, path, sizes=False) if commit else ()
-    for entry in listing:
-        if entry.path == path:
-            with BlobReader(repository) as blobs:
-                return blobs.read(entry.blob_id, limit=MAX_FILE_BYTES)
-    return None
 
 
 def verify_files(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Self
-from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, delete, insert, select
 
@@ -29,7 +28,7 @@ from pki_as_code.stores.entries import Entry
 from pki_as_code.stores.interface import Head
 from pki_as_code.stores.ledger_store import parsed
 from pki_as_code.stores.projection import project
-from pki_as_code.stores.seen import DIRECTORY, NOTHING_SEEN, SeenHead, refuse_links
+from pki_as_code.stores.seen import NOTHING_SEEN, SeenHead, database_files, find_index
 from pki_as_code.stores.segments import (
     MAX_SEGMENT_BYTES,
     Segment,
@@ -37,7 +36,6 @@ from pki_as_code.stores.segments import (
     read_lines,
 )
 
-_DATABASE_FILES: Final = ("", "-wal", "-shm", "-journal")
 _COMMIT: Final = "commit"
 
 
@@ -59,10 +57,7 @@ class GitIndex:
     @classmethod
     def locate(cls, repository: GitRepository, branch: str, *, read_only: bool) -> Self:
         """Find the files, and make their directory. Raises `StoreError` (`store.read_only`)."""
-        directory = repository.common_dir / DIRECTORY
-        name = quote(branch, safe="")
-        path, head_path = directory / f"{name}.index.db", directory / f"{name}.head"
-        refuse_links(directory, head_path, *(_with_suffix(path, end) for end in _DATABASE_FILES))
+        directory, path, head_path = find_index(repository, branch)
         try:
             make_directory_durably(directory)
             unwritable = not os.access(directory, os.W_OK | os.X_OK)
@@ -218,13 +213,9 @@ class GitIndex:
             if error.code != "store.damaged_database":
                 raise
             engine.dispose()
-            for suffix in _DATABASE_FILES:
-                _with_suffix(self.path, suffix).unlink(missing_ok=True)
+            for path in database_files(self.path):
+                path.unlink(missing_ok=True)
         self.seen.forget()
-
-
-def _with_suffix(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
 
 
 def read_commit(connection: Connection) -> str | None:

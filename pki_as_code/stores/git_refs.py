@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pki_as_code.errors import ContentionError, RepositoryError, StoreError
 from pki_as_code.escape import quoted
-from pki_as_code.gitplumbing import (
-    GitRepository,
-    PushResult,
-    PushStatus,
-    fetch_ref,
-    push_ref,
-    remote_ref,
-    remote_url,
-)
+from pki_as_code.gitplumbing import GitRepository
+
+if TYPE_CHECKING:
+    from pki_as_code.gitplumbing import PushResult
 
 _DEFAULT_REMOTE: Final = "origin"
-
+_REMOTES: Final = r"^(branch\..*\.remote|remote\..*\.url)$"
+_PLAIN: Final = re.compile(r"\w[\w-]*(/[\w-]+)*", re.ASCII)
+"""Names of branches that git takes for certain (git-check-ref-format(1))."""
 
 ATTEMPTS: Final = 10
 """Moves of the branch, here or there, that may lose the race before `ContentionError`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tips:
+class Tips(NamedTuple):
     """Commits of a store branch, None where it is not."""
 
     local: str | None
@@ -37,8 +33,7 @@ class Tips:
     """Of those and of what `git fetch` left."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoreBranch:
+class StoreBranch(NamedTuple):
     """A branch of a repository, and the branch of that name at a remote, when there is one."""
 
     repository: GitRepository
@@ -117,6 +112,8 @@ class StoreBranch:
         """
         if self.remote is None:
             return
+        from pki_as_code.gitplumbing import fetch_ref, remote_ref
+
         seen = self.repository.ref_values(self.seen_ref).get(self.seen_ref)
         try:
             there = remote_ref(self.repository, self.remote, self.ref)
@@ -141,11 +138,15 @@ class StoreBranch:
         """Tell whether the remote's branch is at a commit that is not here."""
         if self.remote is None:
             return False
+        from pki_as_code.gitplumbing import remote_ref
+
         there = remote_ref(self.repository, self.remote, self.ref)
         return there is not None and not self.repository.has_commit(there)
 
     def push(self, commit: str) -> PushResult:
         """Push to the remote; without one there is nothing to do."""
+        from pki_as_code.gitplumbing import PushResult, PushStatus, push_ref
+
         if self.remote is None:
             return PushResult(PushStatus.OK)
         return push_ref(self.repository, self.remote, commit, self.ref)
@@ -169,6 +170,37 @@ class StoreBranch:
         )
 
 
+def find_tip(
+    branch: StoreBranch, *, uri: str, network: bool, writable: bool, move: bool
+) -> str | None:
+    """
+    Return the commit to read; with `move` the branch here is moved forward to it.
+
+    With `network` the remote is asked first, and fetched from where the git directory is
+    `writable`. Raises `StoreError`: `store.fetch_failed`, `store.behind_remote`,
+    `store.rolled_back`, `store.diverged`.
+    """
+    if network and not writable:
+        if branch.remote_has_more():
+            raise StoreError(
+                f"the remote has entries of {uri} that cannot be fetched: "
+                "the git directory cannot be written",
+                help="fetch them as its owner, or use --no-push to work with what is here",
+                code="store.behind_remote",
+            )
+    elif network:
+        branch.fetch()
+    try:
+        tips = branch.tips()
+    except StoreError:
+        if not (network and writable and branch.repository.is_shallow()):
+            raise
+        # In a shallow clone, commits that stand on each other may not be seen to.
+        branch.fetch(unshallow=True)
+        tips = branch.tips()
+    return branch.move_forward(tips) if move else tips.furthest
+
+
 def open_branch(repository: GitRepository, name: str) -> StoreBranch:
     """
     Return the branch with the remote git's configuration has for it, else `origin`.
@@ -178,7 +210,8 @@ def open_branch(repository: GitRepository, name: str) -> StoreBranch:
     try:
         if not name or name.startswith("-"):
             raise RepositoryError("not a branch")
-        repository.run("check-ref-format", f"refs/heads/{name}")
+        if _PLAIN.fullmatch(name) is None:  # of any other, git is the judge
+            repository.run("check-ref-format", f"refs/heads/{name}")
     except RepositoryError as error:
         raise StoreError(
             f"{quoted(name)} cannot be the name of a branch",
@@ -189,8 +222,9 @@ def open_branch(repository: GitRepository, name: str) -> StoreBranch:
 
 
 def _remote_of(repository: GitRepository, branch: str) -> str | None:
-    configured = repository.config(f"branch.{branch}.remote")
+    settings = {key: value for _, key, value in repository.scoped_config(_REMOTES)}
+    configured = settings.get(f"branch.{branch}.remote")
     for remote in (configured, _DEFAULT_REMOTE):
-        if remote and remote != "." and remote_url(repository, remote):
+        if remote and remote != "." and settings.get(f"remote.{remote}.url"):
             return remote
     return None

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 from pki_as_code.model import (
     FULL_SCOPE,
@@ -22,8 +22,13 @@ from pki_as_code.model import (
     SerialStatus,
     Status,
 )
-from pki_as_code.stores.entries import Entry, Payload, Reserved
 from pki_as_code.stores.position import Position
+
+if TYPE_CHECKING:  # a class for each type of entry takes a while to make
+    from pki_as_code.stores.entries import Entry, Payload, Reserved
+
+EMPTY_DIGEST: Final = "0" * 64
+"""What stands for the digest of the last entry of an empty ledger."""
 
 CrlKey = tuple[str, str]
 """Issuer and scope of a CRL."""

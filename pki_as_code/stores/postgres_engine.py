@@ -20,7 +20,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from pki_as_code.errors import StoreError
-from pki_as_code.stores.engine import BUSY_TIMEOUT_SECONDS, WRITES
+from pki_as_code.stores.engine import WRITES
+from pki_as_code.stores.sqlite_driver import BUSY_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     import psycopg

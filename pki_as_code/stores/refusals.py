@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pki_as_code.errors import ContentionError, NotFoundError, StoreError
 from pki_as_code.escape import quoted
 from pki_as_code.model import ObjectId
 from pki_as_code.pkix.serial_numbers import format_serial_number
-from pki_as_code.stores.states import CertificateKey
+
+if TYPE_CHECKING:
+    from pki_as_code.stores.states import CertificateKey
 
 
 def named(key: CertificateKey) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
-
-from sqlalchemy import RowMapping
 
 from pki_as_code.model import (
     CertificateRecord,
@@ -16,8 +15,12 @@ from pki_as_code.model import (
     Reservation,
     Revocation,
 )
+from pki_as_code.stores.interface import EMPTY_DIGEST, Head
 
 LONGEST_INDEXED_BYTES: Final = 1000
+
+Row = Mapping[str, Any]
+"""Values by the name of their column."""
 
 
 def indexed_text(text: str) -> str:
@@ -32,7 +35,7 @@ def object_key(object_id: ObjectId) -> dict[str, Any]:
     return {"kind": object_id.kind, "namespace": object_id.namespace, "name": object_id.name}
 
 
-def object_of(row: RowMapping) -> ObjectId:
+def object_of(row: Row) -> ObjectId:
     return ObjectId(row["kind"], row["namespace"], row["name"])
 
 
@@ -53,7 +56,7 @@ def reservation_row(reservation: Reservation, sequence: int) -> dict[str, Any]:
     }
 
 
-def reservation_of(row: RowMapping) -> Reservation:
+def reservation_of(row: Row) -> Reservation:
     return Reservation(
         object_id=object_of(row),
         issuer=row["issuer"],
@@ -80,7 +83,7 @@ def revocation_row(revocation: Revocation | None) -> dict[str, Any]:
     }
 
 
-def revocation_of(row: RowMapping) -> Revocation | None:
+def revocation_of(row: Row) -> Revocation | None:
     if row["revocation_date"] is None:
         return None
     asked_by = row["requested_by"]
@@ -92,7 +95,7 @@ def revocation_of(row: RowMapping) -> Revocation | None:
     )
 
 
-def record_of(row: RowMapping) -> CertificateRecord:
+def record_of(row: Row) -> CertificateRecord:
     return CertificateRecord(
         object_id=object_of(row),
         issuer=row["issuer"],
@@ -127,7 +130,7 @@ def failure_row(failure: Failure | None) -> dict[str, Any]:
     }
 
 
-def failure_of(row: RowMapping) -> Failure | None:
+def failure_of(row: Row) -> Failure | None:
     if row["retry_at"] is None:
         return None
     return Failure(
@@ -142,3 +145,13 @@ def failure_of(row: RowMapping) -> Failure | None:
 
 def optional_object(value: Mapping[str, JsonValue] | None) -> ObjectId | None:
     return ObjectId.from_json(value) if value else None
+
+
+def head_of(meta: dict[str, str]) -> Head:
+    """Return the position that the rows of `meta` describe."""
+    at = meta.get("at")
+    return Head(
+        sequence=int(meta.get("sequence", "-1")),
+        digest=meta.get("digest", EMPTY_DIGEST),
+        at=datetime.fromisoformat(at) if at else None,
+    )

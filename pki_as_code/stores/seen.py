@@ -8,15 +8,15 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
+from urllib.parse import quote
 
 from pki_as_code.durable import fsync_directory, make_directory_durably, write_file_atomically
 from pki_as_code.errors import StoreError
 from pki_as_code.escape import quoted
 from pki_as_code.gitplumbing import GitRepository
 from pki_as_code.model import canonical_json
-from pki_as_code.stores.entries import EMPTY_DIGEST
-from pki_as_code.stores.interface import Head
+from pki_as_code.stores.interface import EMPTY_DIGEST, Head
 
 DIRECTORY: Final = "pki-as-code"
 """Inside the git directory."""
@@ -81,6 +81,27 @@ class SeenHead:
             "believes the store as it is",
             code="store.rolled_back",
         )
+
+
+class IndexFiles(NamedTuple):
+    """The files of one store branch in the git directory."""
+
+    directory: Path
+    database: Path
+    head: Path
+
+
+def find_index(repository: GitRepository, branch: str) -> IndexFiles:
+    """Say where the files are. Raises `StoreError` (`store.unsafe_path`)."""
+    directory, name = repository.common_dir / DIRECTORY, quote(branch, safe="")
+    files = IndexFiles(directory, directory / f"{name}.index.db", directory / f"{name}.head")
+    refuse_links(directory, files.head, *database_files(files.database))
+    return files
+
+
+def database_files(path: Path) -> list[Path]:
+    """Return the files that SQLite makes for one database."""
+    return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm", "-journal")]
 
 
 def refuse_links(*paths: Path) -> None:

@@ -11,8 +11,6 @@ from pki_as_code.model import (
     ObjectId,
     Revocation,
 )
-from pki_as_code.stores.entries import EMPTY_DIGEST
-from pki_as_code.stores.interface import Head
 
 CertificateKey = tuple[str, int]
 """Issuer and serial number."""
@@ -94,13 +92,3 @@ class Changes:
     """Reservations of the index that are no longer open."""
 
     meta: set[str] = field(default_factory=set)
-
-
-def head_of(meta: dict[str, str]) -> Head:
-    """Return the position that the rows of `meta` describe."""
-    at = meta.get("at")
-    return Head(
-        sequence=int(meta.get("sequence", "-1")),
-        digest=meta.get("digest", EMPTY_DIGEST),
-        at=datetime.fromisoformat(at) if at else None,
-    )

@@ -29,8 +29,9 @@ from pki_as_code.stores import codec, tables
 from pki_as_code.stores.bulk_reads import load_crls
 from pki_as_code.stores.certificates import is_issued_by
 from pki_as_code.stores.engine import create_index, open_sqlite, reading, writing
-from pki_as_code.stores.entries import EMPTY_DIGEST, Entry
+from pki_as_code.stores.entries import Entry
 from pki_as_code.stores.index import ROWS_AT_A_TIME
+from pki_as_code.stores.interface import EMPTY_DIGEST
 from pki_as_code.stores.projection import project
 
 if TYPE_CHECKING:

@@ -19,13 +19,12 @@ from pki_as_code.stores.crl_states import CrlStates
 from pki_as_code.stores.entries import Blocked, Notified, Payload, Reserved
 from pki_as_code.stores.interface import Head
 from pki_as_code.stores.refusals import unknown
-from pki_as_code.stores.rows import indexed_text, object_key, reservation_row
+from pki_as_code.stores.rows import head_of, indexed_text, object_key, reservation_row
 from pki_as_code.stores.states import (
     CertificateKey,
     CertificateState,
     Changes,
     ObjectState,
-    head_of,
     key_of,
 )
 

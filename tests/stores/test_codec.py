@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pki_as_code.errors import StoreError
 from pki_as_code.model import ObjectId, Reservation, canonical_json
 from pki_as_code.stores import codec
-from pki_as_code.stores.entries import EMPTY_DIGEST, Genesis, Payload, Reconciled, Reserved
+from pki_as_code.stores.entries import Genesis, Payload, Reconciled, Reserved
+from pki_as_code.stores.interface import EMPTY_DIGEST
 from tests.stores.material import NOW, certificate_id, reservation
 
 PREVIOUS = "ab" * 32

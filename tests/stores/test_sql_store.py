@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event
 
 from pki_as_code.errors import ContentionError, StoreError
-from pki_as_code.stores import STORES, engine, open_store
+from pki_as_code.stores import STORES, open_store, sqlite_driver
 from pki_as_code.stores.entries import Reconciled
 from pki_as_code.stores.index import find_statement
 from pki_as_code.stores.interface import CertificateFilter
@@ -205,7 +205,7 @@ def test_reading_a_changed_ledger_never_guesses(sqlite_place: Place) -> None:
 def test_a_database_in_use_is_contention(
     sqlite_place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_PRAGMAS", ("PRAGMA busy_timeout = 50",))
+    monkeypatch.setattr(sqlite_driver, "_SET_UP", ("PRAGMA busy_timeout = 50",))
     store = sqlite_place.open()
     store.head()
     blocker = sqlite3.connect(sqlite_place.root / "issued.db", isolation_level=None)
