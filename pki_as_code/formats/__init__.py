@@ -6,25 +6,14 @@ Text is for people and has foreign text escaped; JSON is for programs and keeps 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-from pki_as_code.formats.findings import findings_json, format_findings, format_findings_json
-from pki_as_code.formats.plan import format_plan
-from pki_as_code.formats.plan_json import format_plan_json, plan_json
-from pki_as_code.formats.structured import format_yaml
-from pki_as_code.model import Plan
-
-
-def _plan_yaml(plan: Plan) -> str:
-    return format_yaml(plan_json(plan))
-
-
-PLAN_FORMATS: dict[str, Callable[[Plan], str]] = {
-    "text": format_plan,
-    "json": format_plan_json,
-    "yaml": _plan_yaml,
-}
-"""`plan --output`; `format_plan` itself also takes `color`."""
+if TYPE_CHECKING:
+    from pki_as_code.formats.findings import findings_json, format_findings, format_findings_json
+    from pki_as_code.formats.plan import format_plan
+    from pki_as_code.formats.plan_formats import PLAN_FORMATS
+    from pki_as_code.formats.plan_json import format_plan_json
 
 __all__ = [
     "PLAN_FORMATS",
@@ -34,3 +23,19 @@ __all__ = [
     "format_plan",
     "format_plan_json",
 ]
+
+_HOMES: Final = {
+    "PLAN_FORMATS": "plan_formats",
+    "findings_json": "findings",
+    "format_findings": "findings",
+    "format_findings_json": "findings",
+    "format_plan": "plan",
+    "format_plan_json": "plan_json",
+}
+"""Imported when they are asked for: who lists certificates formats no plan."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -17,7 +17,6 @@ CERTIFICATES: Final = "certificates"
 """The directory below which the first directory is the namespace."""
 
 NAMESPACE_FILE: Final = "_namespace.yaml"
-PROJECT_FILE: Final = "pki.yaml"
 
 T = TypeVar("T")
 

@@ -8,10 +8,10 @@ from typing import Final
 
 from pki_as_code.escape import quoted
 from pki_as_code.manifests import KINDS
-from pki_as_code.manifests.base import CERTIFICATES, NAMESPACE_FILE, PROJECT_FILE, Manifest
+from pki_as_code.manifests.base import CERTIFICATES, NAMESPACE_FILE, Manifest
 from pki_as_code.manifests.namespace import Namespace
 from pki_as_code.manifests.scalars import NAME_PATTERN
-from pki_as_code.manifests.tree import PLACES
+from pki_as_code.manifests.tree import PLACES, PROJECT_FILE
 from pki_as_code.model import DEFAULT_NAMESPACE, Finding, Source
 
 _SUFFIXES: Final = (".yaml", ".yml")

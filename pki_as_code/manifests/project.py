@@ -5,11 +5,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pki_as_code.manifests.base import PROJECT_FILE, Manifest, Maybe, Spec
+from pki_as_code.manifests.base import Manifest, Maybe, Spec
 from pki_as_code.manifests.durations import Duration
 from pki_as_code.manifests.locations import BaseUrl, Branch, Host, Mailbox, StoreUri
 from pki_as_code.manifests.pkix_values import Subject
 from pki_as_code.manifests.scalars import Boolean, Integer, Name
+from pki_as_code.manifests.tree import PROJECT_FILE
 
 DeletionPolicy = Literal["Refuse", "Retain", "Revoke"]
 

@@ -23,6 +23,7 @@ REGULAR_MODES: Final = frozenset({"100644", "100755"})
 SYMLINK_MODE: Final = "120000"
 SUBMODULE_MODE: Final = "160000"
 
+PROJECT_FILE: Final = "pki.yaml"
 PLACES: Final = (
     "authorities",
     "profiles",

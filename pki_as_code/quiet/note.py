@@ -17,7 +17,11 @@ FORMAT: Final = 1
 LONGEST_SECONDS: Final = 24 * 3600
 """A note is believed no longer than this, whatever it says itself."""
 
-_PLACE: Final = ("pki-as-code", "quiet.json")
+QUIET: Final = "quiet.json"
+SETTINGS: Final = "settings.json"
+"""Names of notes."""
+
+_DIRECTORY: Final = "pki-as-code"
 _LARGEST: Final = 1 << 20
 
 Note = dict[str, Any]
@@ -30,24 +34,26 @@ position    where the store's ledger ended, as `stores.position` tells it
 files       state of the files outside git that the plan looked at: path -> numbers
 passphrases names of the variables with passphrases that were set
 noted_at, until    seconds since 1970
+
+The one of the settings: digest of pki.yaml, and the store that it names.
 """
 
 
-def note_path(git_dir: Path) -> Path:
-    return git_dir.joinpath(*_PLACE)
+def note_path(git_dir: Path, name: str = QUIET) -> Path:
+    return git_dir / _DIRECTORY / name
 
 
-def write_note(git_dir: Path, note: Note) -> None:
+def write_note(git_dir: Path, note: Note, name: str = QUIET) -> None:
     """Replace the note, whole or not at all. Raises `OSError`."""
     body = json.dumps({"format": FORMAT, "program": __version__, **note}, sort_keys=True).encode()
     digest = hashlib.sha256(body).hexdigest().encode()
-    write_file_atomically(note_path(git_dir), digest + b"\n" + body + b"\n", mode=0o600)
+    write_file_atomically(note_path(git_dir, name), digest + b"\n" + body + b"\n", mode=0o600)
 
 
-def read_note(git_dir: Path) -> Note | None:
+def read_note(git_dir: Path, name: str = QUIET) -> Note | None:
     """Return the note; None when there is none that this program wrote, and wrote whole."""
     try:
-        descriptor = os.open(note_path(git_dir), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(note_path(git_dir, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None
     with os.fdopen(descriptor, "rb") as file:

@@ -16,9 +16,8 @@ from pki_as_code.errors import PkiAsCodeError, StoreError
 from pki_as_code.gitplumbing import GitRepository, RevisionTree
 from pki_as_code.issuance import Responder
 from pki_as_code.keys.interface import Secrets
-from pki_as_code.manifests.base import PROJECT_FILE
 from pki_as_code.manifests.load import LoadResult, load_manifests
-from pki_as_code.manifests.tree import Tree, TreeFile
+from pki_as_code.manifests.tree import PROJECT_FILE, Tree, TreeFile
 from pki_as_code.responder import Responders, open_responders
 from pki_as_code.stores import open_store
 from pki_as_code.stores.interface import Head, Store

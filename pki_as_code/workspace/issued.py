@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pki_as_code.errors import RepositoryError
+from pki_as_code.errors import PkiAsCodeError, RepositoryError
 from pki_as_code.gitplumbing import GitRepository
-from pki_as_code.manifests.base import PROJECT_FILE
-from pki_as_code.manifests.load import load_manifests
-from pki_as_code.manifests.tree import TreeFile, WorkingFile, WorkingTree, git_mode
+from pki_as_code.manifests.tree import PROJECT_FILE, TreeFile, WorkingFile, WorkingTree, git_mode
+from pki_as_code.quiet.note import SETTINGS, read_note, write_note
 from pki_as_code.stores import open_store
-from pki_as_code.stores.interface import Store
-from pki_as_code.workspace.judging import check_findings
-from pki_as_code.workspace.opening import store_uri
+
+if TYPE_CHECKING:
+    from pki_as_code.stores.interface import Store
 
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
-    """A working tree of which nothing but pki.yaml is looked at."""
+    """A working tree of which nothing but pki.yaml is looked at, and that once."""
 
     tree: WorkingTree
+    content: bytes | None
+    """Of pki.yaml; None when it is not there, or cannot be read."""
 
     @property
     def description(self) -> str:
@@ -35,7 +39,8 @@ class _Settings:
         yield WorkingFile(PROJECT_FILE, git_mode(status.st_mode), status.st_size)
 
     def read(self, path: str) -> bytes:
-        return self.tree.read(path)
+        known = self.content if path == PROJECT_FILE else None
+        return self.tree.read(path) if known is None else known
 
 
 def open_issued(
@@ -59,7 +64,32 @@ def open_issued(
             code="git.bare",
         )
     if uri is None:
-        loaded = load_manifests(_Settings(WorkingTree(repository.root)))
-        check_findings(list(loaded.findings))
-        uri = store_uri(loaded, None)
+        uri = _configured_store(repository)
     return open_store(uri, repository, root=repository.root, push=fetch, read_only=read_only)
+
+
+def _configured_store(repository: GitRepository) -> str:
+    """
+    Return the store that pki.yaml names.
+
+    It is noted for a pki.yaml without an error: the models of manifests take longer to make than
+    all else that such a command does.
+    """
+    tree, content = WorkingTree(repository.root), None
+    with suppress(PkiAsCodeError):  # told where it is loaded
+        content = tree.read(PROJECT_FILE)
+    digest = None if content is None else hashlib.sha256(content).hexdigest()
+    note = read_note(repository.git_dir, SETTINGS)
+    if digest is not None and note is not None and note["digest"] == digest:
+        return str(note["store"])
+    from pki_as_code.manifests.load import load_manifests
+    from pki_as_code.workspace.judging import check_findings
+    from pki_as_code.workspace.opening import store_uri
+
+    loaded = load_manifests(_Settings(tree, content))
+    check_findings(list(loaded.findings))
+    uri = store_uri(loaded, None)
+    if digest is not None:
+        with suppress(OSError):  # where nothing can be written it is loaded each time
+            write_note(repository.git_dir, {"digest": digest, "store": uri}, SETTINGS)
+    return uri

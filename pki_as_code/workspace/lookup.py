@@ -8,23 +8,24 @@ A serial number (colons or not, any case), a unique prefix of one, the manifest'
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TypeVar
-
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from typing import TYPE_CHECKING, TypeVar
 
 from pki_as_code.errors import InvalidValueError, NotFoundError
 from pki_as_code.escape import safe
-from pki_as_code.manifests.load import ManifestSet
 from pki_as_code.model import CERTIFICATE, DEFAULT_NAMESPACE, CertificateRecord, ObjectId
-from pki_as_code.pkix.names import common_name
 from pki_as_code.pkix.serial_numbers import (
     format_serial_number,
     parse_serial_number,
     serial_number_hex,
     serial_number_prefix,
 )
-from pki_as_code.stores.interface import CertificateFilter, Store
+from pki_as_code.stores.interface import CertificateFilter
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from pki_as_code.manifests.load import ManifestSet
+    from pki_as_code.stores.interface import Store
 
 T = TypeVar("T")
 
@@ -65,6 +66,15 @@ def find_issued(store: Store, issuer: str, serial_number: int) -> CertificateRec
     return next(store.find(wanted), None)
 
 
+def find_authority(certificates: Mapping[str, bytes], text: str) -> str:
+    """Do as `find_authority_name` does, with certificates (DER) that are read only if need be."""
+    if text.strip() in certificates:
+        return text.strip()
+    from pki_as_code.workspace.judging import load_certificates
+
+    return find_authority_name(load_certificates(certificates), text)
+
+
 def find_authority_name(authorities: Mapping[str, x509.Certificate], text: str) -> str:
     """
     Return the `metadata.name` of the authority that `text` names.
@@ -72,6 +82,8 @@ def find_authority_name(authorities: Mapping[str, x509.Certificate], text: str) 
     Raises:
         NotFoundError: nothing fits, or several do; `help` lists them.
     """
+    from pki_as_code.pkix.names import common_name
+
     text = text.strip()
     if text in authorities:
         return text
@@ -178,6 +190,8 @@ def certificate_and_chain(
 ) -> tuple[x509.Certificate, list[x509.Certificate]]:
     """Return a certificate, and those of its authority and of each above it, the root last."""
     der = store.certificate_der(record.issuer, record.serial_number)
+    from cryptography import x509
+
     certificate = x509.load_der_x509_certificate(der)
     known = {name: x509.load_der_x509_certificate(d) for name, d in store.authorities().items()}
     chain: list[x509.Certificate] = []
@@ -193,6 +207,8 @@ def certificate_and_chain(
 
 def _signed(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
     """Tell whether `issuer` signed it; two authorities may share a name, not a key."""
+    from cryptography.exceptions import InvalidSignature
+
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):
