@@ -33,13 +33,11 @@ def command(
     user: bool,
     authorities: bool,
 ) -> int:
-    from cryptography import x509
-
     from pki_as_code.cli.output_file import write_output_file
     from pki_as_code.cli.session import reading_store
     from pki_as_code.model import CA_SCOPE, USER_SCOPE, format_time
     from pki_as_code.pkix.pem import encode_pem
-    from pki_as_code.workspace.lookup import find_authority_name
+    from pki_as_code.workspace.lookup import find_authority
 
     if named is not None:
         if path is not None:
@@ -51,8 +49,7 @@ def command(
         raise click.UsageError("a CRL has one scope")
     scope = USER_SCOPE if user else CA_SCOPE if authorities else scope
     with reading_store(console) as store:
-        known = {n: x509.load_der_x509_certificate(d) for n, d in store.authorities().items()}
-        name = find_authority_name(known, ca)
+        name = find_authority(store.authorities(), ca)
         with store.open_crl(name, scope) as file:
             data = file.read()
         ends = [c.next_update for c in store.crls() if (c.issuer, c.scope) == (name, scope)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any
@@ -47,12 +46,12 @@ _HELP_BY_REASON = {
 }
 
 
-@dataclass
 class _Choices:
     """The global options that matter when things go wrong."""
 
-    color: str = "auto"
-    traceback: bool = False
+    def __init__(self) -> None:
+        self.color = "auto"
+        self.traceback = False
 
 
 class Commands(click.Group):

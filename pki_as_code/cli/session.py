@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from pki_as_code.cli.console import Console
 from pki_as_code.errors import RepositoryError, StoreError
 from pki_as_code.escape import safe
-from pki_as_code.gitplumbing import GitRepository, uncommitted_paths
-from pki_as_code.quiet.repository_state import MANIFEST_PLACES
-from pki_as_code.stores import open_store
-from pki_as_code.stores.interface import Store
-from pki_as_code.workspace import Workspace, load_repository, open_workspace
-from pki_as_code.workspace.issued import open_issued
-from pki_as_code.workspace.opening import store_uri
+from pki_as_code.gitplumbing import GitRepository
+
+if TYPE_CHECKING:
+    from pki_as_code.stores.interface import Store
+    from pki_as_code.workspace import Workspace
 
 _MOST_NAMED = 3
 
@@ -22,6 +21,8 @@ _MOST_NAMED = 3
 @contextmanager
 def reading(console: Console, ref: str | None = None) -> Iterator[Workspace]:
     """Open the manifests (of the working tree, or of a revision) and the store, to be read only."""
+    from pki_as_code.workspace import open_workspace
+
     workspace = open_workspace(
         console.directory, ref=ref, store=console.store, read_only=True, push=not console.offline
     )
@@ -35,6 +36,8 @@ def reading(console: Console, ref: str | None = None) -> Iterator[Workspace]:
 @contextmanager
 def reading_store(console: Console) -> Iterator[Store]:
     """Open the store alone, to be read; takes the same time however many manifests there are."""
+    from pki_as_code.workspace.issued import open_issued
+
     store = open_issued(console.directory, console.store, fetch=not console.offline)
     try:
         with naming_offline():
@@ -46,6 +49,8 @@ def reading_store(console: Console) -> Iterator[Store]:
 @contextmanager
 def writing_store(console: Console) -> Iterator[Store]:
     """Open the store alone, to be written, whatever the manifests but pki.yaml look like."""
+    from pki_as_code.workspace.issued import open_issued
+
     store = open_issued(
         console.directory, console.store, fetch=not console.offline, read_only=False
     )
@@ -69,6 +74,8 @@ def naming_offline() -> Iterator[None]:
 @contextmanager
 def writing(console: Console, ref: str = "HEAD", *, push: bool = True) -> Iterator[Workspace]:
     """Open a revision and the store, to be written."""
+    from pki_as_code.workspace import open_workspace
+
     repository = GitRepository.discover(console.directory)
     if ref == "HEAD" and repository.head_commit() is None:
         raise RepositoryError(
@@ -92,6 +99,10 @@ def writing(console: Console, ref: str = "HEAD", *, push: bool = True) -> Iterat
 @contextmanager
 def rebuilding(console: Console) -> Iterator[Store]:
     """Open the store alone, to be repaired; whatever the manifests look like."""
+    from pki_as_code.stores import open_store
+    from pki_as_code.workspace import load_repository
+    from pki_as_code.workspace.opening import store_uri
+
     repository, _, _, loaded = load_repository(console.directory, None)
     store = open_store(
         store_uri(loaded, console.store), repository, root=repository.root, push=False
@@ -104,6 +115,9 @@ def rebuilding(console: Console) -> Iterator[Store]:
 
 def note_uncommitted(console: Console, repository: GitRepository) -> None:
     """Say that what is not committed is not part of the run."""
+    from pki_as_code.gitplumbing import uncommitted_paths
+    from pki_as_code.quiet.repository_state import MANIFEST_PLACES
+
     if repository.bare:
         return
     try:

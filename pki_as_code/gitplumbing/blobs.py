@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 import weakref
 from pathlib import Path
 from typing import IO, Self
@@ -75,6 +74,8 @@ class BlobReader:
 
 
 def _start(directory: Path) -> subprocess.Popen[bytes]:
+    import tempfile  # which is slow to import
+
     with tempfile.TemporaryFile() as complaints:
         return process.start(directory, ["cat-file", "--batch"], complaints)
 

@@ -7,7 +7,6 @@ the file, and every later change of the ref is refused until somebody removes it
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -24,8 +23,6 @@ _LOCKED: Final = "cannot lock ref"
 
 LOCK_ATTEMPTS: Final = 6
 """How often a ref is moved that others move at the same time."""
-
-_random = secrets.SystemRandom()
 
 
 def clear_stale_lock(common_dir: Path, ref: str, *, stale_after: float | None = None) -> bool:
@@ -60,6 +57,9 @@ def wait_for_locks(common_dir: Path, refs: Collection[str], error: RepositoryErr
     """
     cleared = [clear_stale_lock(common_dir, ref) for ref in refs]
     if _LOCKED in error.message and not any((common_dir / f"{ref}.lock").exists() for ref in refs):
-        time.sleep(_random.uniform(0, _PAUSE_SECONDS))  # those who met are not to meet again
+        import secrets  # which is slow to import
+
+        # Those who met are not to meet again.
+        time.sleep(secrets.SystemRandom().uniform(0, _PAUSE_SECONDS))
         return True
     return any(cleared)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from typing import Final
 
 from pki_as_code.errors import InvalidValueError
@@ -20,6 +19,8 @@ _PREFIX = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2})*(:[0-9A-Fa-f]?)?|[0-9A-Fa
 
 def random_serial_number() -> int:
     """Return a positive number of 159 bits from the operating system's CSPRNG."""
+    import secrets  # which is slow to import, and whoever shows a number does without
+
     while True:
         serial_number = secrets.randbits(RANDOM_BITS)
         if serial_number > 0:
