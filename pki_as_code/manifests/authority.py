@@ -148,7 +148,7 @@ class OcspResponder(Spec):
     validity: Duration = timedelta(days=14)
     """How long it is valid; it is renewed when a third of that is left."""
 
-    key: ResponderKey = ResponderKey()
+    key: ResponderKey = ResponderKey.model_construct()
     """Its private key."""
 
 
@@ -159,7 +159,7 @@ class Ocsp(Spec):
     urls: Maybe[Urls] = None
     """Where the responder is. When left out, below `baseUrl` of the project; `[]` for nowhere."""
 
-    responder: OcspResponder = OcspResponder()
+    responder: OcspResponder = OcspResponder.model_construct()
     """Who signs the responses."""
 
 
@@ -208,10 +208,10 @@ class CertificateAuthoritySpec(Spec):
     ] = ("sign", "crl", "ocsp")
     """What the authority still does. Without `sign` it is retired: CRL and OCSP go on."""
 
-    crl: Crl = Crl()
+    crl: Crl = Crl.model_construct()
     """The certificate revocation list of this authority."""
 
-    ocsp: Ocsp = Ocsp()
+    ocsp: Ocsp = Ocsp.model_construct()
     """Its OCSP responses."""
 
     issuer_urls: Maybe[Urls] = None
@@ -221,7 +221,7 @@ class CertificateAuthoritySpec(Spec):
     extensions: Maybe[ExtensionSet] = None
     """Extensions of its own certificate."""
 
-    signs: Signs = Signs()
+    signs: Signs = Signs.model_construct()
     """What it adds to the certificates it signs."""
 
     @property

@@ -74,6 +74,7 @@ class Spec(BaseModel):
         validate_by_name=True,  # for Python; the loader turns it off
         validate_by_alias=True,
         serialize_by_alias=True,
+        defer_build=True,  # few of the kinds are in use; who needs a validator makes it
     )
 
 

@@ -24,7 +24,7 @@ class NamespaceSpec(Spec):
     owners: Annotated[tuple[Email, ...], Field(max_length=256)] = ()
     """Addresses of the people who answer for this namespace, as they sign their commits."""
 
-    defaults: NamespaceDefaults = NamespaceDefaults()
+    defaults: NamespaceDefaults = NamespaceDefaults.model_construct()
     """What applies to certificates of this namespace that do not say otherwise."""
 
 
@@ -34,5 +34,5 @@ class Namespace(Manifest):
     places: ClassVar[tuple[str, ...]] = (CERTIFICATES,)
 
     kind: Literal["Namespace"]
-    spec: NamespaceSpec = NamespaceSpec()
+    spec: NamespaceSpec = NamespaceSpec.model_construct()
     """Whose it is, and its defaults."""

@@ -73,13 +73,13 @@ class ProfileSpec(Spec):
     subject: Maybe[Subject] = None
     """Distinguished name that subjects are completed from."""
 
-    validity: ProfileValidity = ProfileValidity()
+    validity: ProfileValidity = ProfileValidity.model_construct()
     """How long certificates are valid."""
 
     algorithm: Maybe[HashName] = None
     """Hash of the signature. Left out: that of the authority."""
 
-    keys: ProfileKeys = ProfileKeys()
+    keys: ProfileKeys = ProfileKeys.model_construct()
     """Which keys are accepted."""
 
     extensions: Maybe[ExtensionSet] = None
@@ -97,7 +97,7 @@ class ProfileSpec(Spec):
     add_issuer_alternative_name: Boolean = True
     """Add the issuerAltName of the authority's `signs`."""
 
-    renewal: Renewal = Renewal()
+    renewal: Renewal = Renewal.model_construct()
     """When certificates are signed again."""
 
     on_change: Literal["NextRenewal", "Reissue"] = "NextRenewal"
@@ -113,5 +113,5 @@ class Profile(Manifest):
     administrative: ClassVar[bool] = True
 
     kind: Literal["Profile"]
-    spec: ProfileSpec = ProfileSpec()
+    spec: ProfileSpec = ProfileSpec.model_construct()
     """What they have in common."""

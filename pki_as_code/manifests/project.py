@@ -101,16 +101,16 @@ class ProjectSpec(Spec):
     """URL below which CRLs, OCSP responders and the certificates of authorities are found. Without
     it certificates carry only the URLs that their authority names."""
 
-    defaults: ProjectDefaults = ProjectDefaults()
+    defaults: ProjectDefaults = ProjectDefaults.model_construct()
     """What applies where nothing else says otherwise."""
 
-    guards: Guards = Guards()
+    guards: Guards = Guards.model_construct()
     """Limits of one run."""
 
-    notifications: Notifications = Notifications()
+    notifications: Notifications = Notifications.model_construct()
     """How and when people are told."""
 
-    trust: Trust = Trust()
+    trust: Trust = Trust.model_construct()
     """Which commits are believed."""
 
 
@@ -121,5 +121,5 @@ class Project(Manifest):
     administrative: ClassVar[bool] = True
 
     kind: Literal["Project"]
-    spec: ProjectSpec = ProjectSpec()
+    spec: ProjectSpec = ProjectSpec.model_construct()
     """The settings."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, Field, PlainValidator, StrictBool, StrictInt, WithJsonSchema
@@ -48,18 +49,24 @@ def matching(
     longest: int = _LONGEST_TEXT,
 ) -> Callable[[str], str]:
     """Return a validator that wants all of a text to match; `what` is the noun of its message."""
-    compiled = re.compile(pattern.removeprefix("^").removesuffix("$"))
+    whole = pattern.removeprefix("^").removesuffix("$")
 
     def check(text: str) -> str:
         if len(text) > longest:
             raise InvalidValueError(
                 f"{what} has {len(text)} characters, {longest} are the most", code=code, help=help
             )
-        if compiled.fullmatch(text) is None:
+        if _compiled(whole).fullmatch(text) is None:
             raise InvalidValueError(f"{quoted(text)} is not {what}", code=code, help=help)
         return text
 
     return check
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compiled when it is needed: few commands meet values of every kind."""
+    return re.compile(pattern)
 
 
 def text_schema(pattern: str | None = None, longest: int = _LONGEST_TEXT, **more: Any) -> Any:

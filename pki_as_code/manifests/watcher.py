@@ -30,7 +30,7 @@ class WatcherSelector(Spec):
 
 
 class WatcherSpec(Spec):
-    selector: WatcherSelector = WatcherSelector()
+    selector: WatcherSelector = WatcherSelector.model_construct()
     """Which certificates are watched. Left out: all that the place of the manifest allows."""
 
     before: Annotated[tuple[Duration, ...], Field(max_length=16)] = NOTICE_TIMES

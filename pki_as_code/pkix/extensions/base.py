@@ -51,6 +51,7 @@ class ExtensionPart(BaseModel):
         populate_by_name=True,
         serialize_by_alias=True,
         json_schema_extra=_tidy_schema,
+        defer_build=True,  # the set of all extensions is made, not each for itself
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
@@ -59,6 +59,9 @@ def _unique_oids(extensions: tuple[CustomExtension, ...]) -> tuple[CustomExtensi
 
 class ExtensionSet(ExtensionPart):
     """The extensions asked for, by name: `{keyUsage: {critical: true, value: [...]}, ...}`."""
+
+    # Many fields are of this type: each would else make its parts anew.
+    model_config = ConfigDict(defer_build=False)
 
     key_usage: KeyUsage | None = None
     extended_key_usage: ExtendedKeyUsage | None = None
