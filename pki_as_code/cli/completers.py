@@ -11,15 +11,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
-from pki_as_code.model import DEFAULT_NAMESPACE
-
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pki_as_code.model import CertificateRecord
     from pki_as_code.stores.interface import Store
 
@@ -51,6 +50,7 @@ def _quietly(find: Callable[[click.Context, str], Iterable[CompletionItem]]) -> 
 @_quietly
 def complete_certificate(context: click.Context, incomplete: str) -> Iterator[CompletionItem]:
     """Object names (`payments/api`) and, behind a hex digit, serial numbers."""
+    from pki_as_code.model import DEFAULT_NAMESPACE
     from pki_as_code.pkix.serial_numbers import serial_number_prefix
     from pki_as_code.stores.interface import CertificateFilter
 
@@ -122,6 +122,8 @@ def _store(context: click.Context) -> Store:
 
 
 def _directory(context: click.Context) -> Path:
+    from pathlib import Path
+
     return Path(context.find_root().params.get("directory") or ".").expanduser()
 
 

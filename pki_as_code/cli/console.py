@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import click
 
 from pki_as_code.cli.streams import tell
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
 
 
 class DeclinedError(Exception):
     """The person at the terminal said no."""
 
 
-@dataclass(frozen=True)
-class Console:
+class Console(NamedTuple):
     """
     Where a command reads its surroundings and writes its results.
 
@@ -49,6 +48,8 @@ class Console:
         traceback: bool,
         offline: bool,
     ) -> Console:
+        from pathlib import Path
+
         for stream in (sys.stdout, sys.stderr):
             # An ASCII terminal shows what it can; it is no reason to stop half-way.
             if hasattr(stream, "reconfigure"):
@@ -58,6 +59,8 @@ class Console:
 
     def now(self) -> datetime:
         """The time of this run, in whole seconds: taken here once, a parameter everywhere else."""
+        from datetime import UTC, datetime
+
         return datetime.now(UTC).replace(microsecond=0)
 
     def write(self, text: str) -> None:
@@ -86,7 +89,11 @@ class Console:
     @property
     def width(self) -> int | None:
         """Columns of the terminal that payload goes to, None when it goes elsewhere."""
-        return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        if not sys.stdout.isatty():
+            return None
+        import shutil
+
+        return shutil.get_terminal_size().columns
 
     @property
     def interactive(self) -> bool:

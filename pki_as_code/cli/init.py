@@ -120,15 +120,13 @@ def _ignore_keys(console: Console, repository: GitRepository, written: list[str]
 
 
 def _issue_authorities(console: Console, target: Path) -> None:
-    from dataclasses import replace
-
     from pki_as_code.apply.issuers import Issuers
     from pki_as_code.apply.outcome import Settings
     from pki_as_code.apply.reconcile import reconcile
     from pki_as_code.cli.outcomes import raise_first, show_outcomes
     from pki_as_code.cli.session import writing
 
-    with writing(replace(console, directory=target)) as workspace:
+    with writing(console._replace(directory=target)) as workspace:
         secrets = EnvironmentSecrets(interactive=console.interactive)
         settings = Settings(Issuers(workspace, secrets), console.now())
         done, _ = show_outcomes(console, reconcile(workspace, settings, lambda _: None))

@@ -6,7 +6,6 @@ import errno
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from traceback import format_exc
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -180,6 +179,8 @@ def _run(arguments: list[str], choices: _Choices) -> int:
         return EXIT_BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 (each becomes a message and an exit code)
         if choices.traceback:
+            from traceback import format_exc
+
             tell(format_exc(), newline=False)
         return _failed(error, color=wants_color(choices.color, sys.stderr))
     return int(result or 0)

@@ -11,17 +11,12 @@ import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pki_as_code.quiet.note import (
-    Note,
-    file_state,
-    holds_at,
-    passphrases_given,
-    read_note,
-)
-from pki_as_code.quiet.wording import no_changes
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pki_as_code.quiet.note import Note
 
 _REVISION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,200}", re.ASCII)
 _UNDERSTOOD: Final = ("PKI_PASSPHRASE", "PKI_STORE")
@@ -52,6 +47,8 @@ def answer(arguments: Sequence[str]) -> int | None:
         commit = unchanged_commit(asked, int(time.time()))
         if commit is None:
             return None
+        from pki_as_code.quiet.wording import no_changes
+
         sys.stdout.write(no_changes(commit))
         sys.stdout.flush()
     except Exception:  # noqa: BLE001 (whatever it is, the program itself tells it better)
@@ -105,6 +102,10 @@ def unchanged_commit(asked: Asked, now: int) -> str | None:
 
     Raises whatever goes wrong.
     """
+    from pathlib import Path  # which takes longer to import than --help may take to tell
+
+    from pki_as_code.quiet.note import file_state, holds_at, passphrases_given, read_note
+
     git_dir = _git_dir(Path(asked.directory).absolute())
     note = read_note(git_dir) if git_dir is not None else None
     if git_dir is None or note is None or not holds_at(note, now):
@@ -119,6 +120,8 @@ def unchanged_commit(asked: Asked, now: int) -> str | None:
 
 
 def _is_repository_there(asked: Asked, note: Note, git_dir: Path) -> bool:
+    from pathlib import Path
+
     from pki_as_code.gitplumbing.repository import GitRepository
     from pki_as_code.quiet.repository_state import config_digest, head_and_refs, uncommitted
     from pki_as_code.stores.position import is_there
