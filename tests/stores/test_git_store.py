@@ -577,18 +577,18 @@ def test_a_push_that_loses_the_race_is_repeated(
     remote_git_place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other one comes between our fetch and our push."""
-    from pki_as_code.stores import git_refs
+    from pki_as_code.gitplumbing import remotes
 
     ours, theirs = remote_git_place.open(), remote_git_place.open_elsewhere()
     ours.head()
-    real, numbers = git_refs.push_ref, iter(range(100))
+    real, numbers = remotes.push_ref, iter(range(100))
 
     def interrupted(repository: GitRepository, *arguments: Any) -> Any:
         if repository.root == remote_git_place.root and (number := next(numbers)) < 3:
             record(theirs, Reconciled(f"{number:040x}"))
         return real(repository, *arguments)
 
-    monkeypatch.setattr(git_refs, "push_ref", interrupted)
+    monkeypatch.setattr(remotes, "push_ref", interrupted)
     record(ours, Reconciled("f" * 40))
     assert ours.last_reconciled() == "f" * 40
     assert ours.head().sequence == 6
@@ -599,17 +599,17 @@ def test_a_push_that_loses_the_race_is_repeated(
 def test_an_object_reserved_by_the_winner_is_contention(
     remote_git_place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pki_as_code.stores import git_refs
+    from pki_as_code.gitplumbing import remotes
 
     ours, theirs = remote_git_place.open(), remote_git_place.open_elsewhere()
-    real, pending = git_refs.push_ref, [reservation(WEB, 0x3001)]
+    real, pending = remotes.push_ref, [reservation(WEB, 0x3001)]
 
     def interrupted(repository: GitRepository, *arguments: Any) -> Any:
         if repository.root == remote_git_place.root and pending:
             theirs.reserve([pending.pop()], now=NOW, message="theirs")
         return real(repository, *arguments)
 
-    monkeypatch.setattr(git_refs, "push_ref", interrupted)
+    monkeypatch.setattr(remotes, "push_ref", interrupted)
     with pytest.raises(ContentionError):
         ours.reserve([reservation(WEB, 0x2001)], now=NOW, message="ours")
     # What the winner left is seen without another run.
@@ -654,19 +654,19 @@ def test_of_two_machines_that_say_the_same_in_the_same_second_one_has_said_it(
     remote_git_place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else git takes the second push for the first, and one CRL number is signed twice."""
-    from pki_as_code.stores import git_refs
+    from pki_as_code.gitplumbing import remotes
 
     ours, theirs = remote_git_place.open(), remote_git_place.open_elsewhere()
     theirs.head()
     reserved, _ = crl_payloads(7)
-    real, pending = git_refs.push_ref, [reserved]
+    real, pending = remotes.push_ref, [reserved]
 
     def interrupted(repository: GitRepository, *arguments: Any) -> Any:
         if repository.root == remote_git_place.root and pending:
             record(theirs, pending.pop())
         return real(repository, *arguments)
 
-    monkeypatch.setattr(git_refs, "push_ref", interrupted)
+    monkeypatch.setattr(remotes, "push_ref", interrupted)
     with pytest.raises(ContentionError):
         record(ours, reserved)
     assert list(ours.verify()) == []
@@ -675,10 +675,9 @@ def test_of_two_machines_that_say_the_same_in_the_same_second_one_has_said_it(
 def test_races_that_never_end_are_contention(
     remote_git_place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pki_as_code.gitplumbing import PushResult, PushStatus
-    from pki_as_code.stores import git_refs
+    from pki_as_code.gitplumbing import PushResult, PushStatus, remotes
 
-    monkeypatch.setattr(git_refs, "push_ref", lambda *_: PushResult(PushStatus.REJECTED))
+    monkeypatch.setattr(remotes, "push_ref", lambda *_: PushResult(PushStatus.REJECTED))
     monkeypatch.setattr("pki_as_code.stores.git.time.sleep", lambda _: None)
     store = remote_git_place.open()
     before = store.head()
