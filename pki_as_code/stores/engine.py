@@ -108,6 +108,7 @@ def check_schema_version(version: int, place: str) -> None:
 
 def create_index(connection: Connection) -> None:
     """Make the tables of an empty index, in place of those of an older version."""
+    tables.share_conditions(connection.dialect.name)
     tables.INDEX_METADATA.drop_all(connection)
     tables.INDEX_METADATA.create_all(connection)
     connection.execute(

@@ -86,14 +86,12 @@ Index(
     "objects_due",
     objects.c.current_not_after,
     sqlite_where=_looked_after,
-    postgresql_where=_looked_after,
 )
 _to_be_retried = objects.c.retry_at.is_not(None)
 Index(
     "objects_retry",
     objects.c.retry_at,
     sqlite_where=_to_be_retried,
-    postgresql_where=_to_be_retried,
 )
 
 reservations: Final = Table(
@@ -159,7 +157,6 @@ Index(
     certificates.c.issuer,
     certificates.c.serial_number,
     sqlite_where=_revoked,
-    postgresql_where=_revoked,
 )
 
 _superseded = certificates.c.superseded_at.is_not(None) & certificates.c.revocation_date.is_(None)
@@ -170,7 +167,6 @@ Index(
     certificates.c.name,
     certificates.c.not_after,
     sqlite_where=_superseded,
-    postgresql_where=_superseded,
 )
 
 _of_certificate = (
@@ -272,6 +268,17 @@ mentions: Final = Table(
 
 PROJECTED: Final = tuple(table for table in INDEX_METADATA.sorted_tables if table is not meta)
 """Every table that follows from the ledger alone, the referred-to before the referring."""
+
+
+def share_conditions(dialect: str) -> None:
+    """
+    Give the partial indexes the conditions that they have in SQLite, in another dialect.
+
+    Named where they are defined, every command would import the dialect of PostgreSQL.
+    """
+    for table in INDEX_METADATA.sorted_tables:
+        for index in table.indexes:
+            index.dialect_options[dialect]["where"] = index.dialect_options["sqlite"]["where"]
 
 
 def same_object(table: Table, kind: str, namespace: str, name: str) -> Any:

@@ -411,3 +411,12 @@ def test_other_stores_need_no_driver_of_postgresql() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_other_stores_do_not_even_load_the_dialect_of_postgresql() -> None:
+    code = (
+        "import sys, pki_as_code.stores.sql, pki_as_code.stores.git;"
+        "print('sqlalchemy.dialects.postgresql' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "False"
