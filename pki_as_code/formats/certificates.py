@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from pki_as_code.errors import InvalidValueError
@@ -112,6 +108,9 @@ def certificate_view_json(
 
 def _pem(label: str, der: bytes) -> str:
     """Return DER as PEM (RFC 7468)."""
+    from base64 import b64encode
+    from textwrap import wrap
+
     body = "\n".join(wrap(b64encode(der).decode("ascii"), 64))
     return f"-----BEGIN {label}-----\n{body}\n-----END {label}-----\n"
 
@@ -204,6 +203,9 @@ def certificate_csv_lines(
 
 
 def _csv_line(cells: Iterable[JsonValue]) -> str:
+    import csv
+    import io
+
     line = io.StringIO()
     csv.writer(line).writerow([_csv_cell(cell) for cell in cells])
     return line.getvalue()

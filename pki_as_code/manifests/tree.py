@@ -10,9 +10,8 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from pki_as_code.errors import InvalidValueError, ManifestError, NotFoundError, PkiAsCodeError
 from pki_as_code.escape import quoted
@@ -68,16 +67,14 @@ class Tree(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class WorkingFile:
+class WorkingFile(NamedTuple):
     path: str
     mode: str
     size: int | None
     blob_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WorkingTree:
+class WorkingTree(NamedTuple):
     """
     The files below `root` as they are on disk now.
 

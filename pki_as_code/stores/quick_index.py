@@ -6,9 +6,8 @@ import hashlib
 import os
 import re
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from pki_as_code.stores import quick_sql
 from pki_as_code.stores.git_refs import StoreBranch, find_tip, open_branch
@@ -56,23 +55,21 @@ def _fits(meta: dict[str, str], seen: Head) -> bool:
     return known and meta.get("schema_version") == quick_sql.SCHEMA_VERSION
 
 
-@dataclass
 class _GitIndex:
-    uri: str
-    branch: StoreBranch
-    path: Path
-    seen: SeenHead
-    root: Path
-    network: bool
-    """Whether the remote is still to be asked."""
+    mode = "rw"
 
-    mode: str = "rw"
+    def __init__(
+        self, uri: str, branch: StoreBranch, path: Path, seen: SeenHead, root: Path, network: bool
+    ) -> None:
+        self.path = path
+        self._uri, self._branch, self._seen, self._root = uri, branch, seen, root
+        self._network = network  # whether the remote is still to be asked
 
     def is_current(self, connection: sqlite3.Connection) -> bool:
-        network = self.network and self.branch.remote is not None
-        tip = find_tip(self.branch, uri=self.uri, network=network, writable=True, move=False)
-        self.network = False
-        seen = self.seen.read()
+        network = self._network and self._branch.remote is not None
+        tip = find_tip(self._branch, uri=self._uri, network=network, writable=True, move=False)
+        self._network = False
+        seen = self._seen.read()
         meta = read_meta(connection)
         return meta.get("commit") == tip and _fits(meta, seen)
 
@@ -81,18 +78,17 @@ class _GitIndex:
 
         commit = read_meta(connection).get("commit")
         record = load_crls(connection).get((issuer, scope))
-        return open_crl(self.branch.repository, commit, record, issuer, scope)
+        return open_crl(self._branch.repository, commit, record, issuer, scope)
 
     def open_store(self) -> Store:
         from pki_as_code.stores.git import GitStore
 
         return GitStore.open(
-            self.uri, self.branch.repository, root=self.root, push=self.network, read_only=True
+            self._uri, self._branch.repository, root=self._root, push=self._network, read_only=True
         )
 
 
-@dataclass
-class _DatabaseIndex:
+class _DatabaseIndex(NamedTuple):
     uri: str
     path: Path
     seen: SeenHead | None

@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 from urllib.parse import quote
@@ -25,8 +24,7 @@ NOTHING_SEEN: Final = Head(-1, EMPTY_DIGEST, None)
 _CONTENT: Final = re.compile(r'\{"digest":"([0-9a-f]{64})","sequence":([0-9]{1,15})\}\n')
 
 
-@dataclass(frozen=True, slots=True)
-class SeenHead:
+class SeenHead(NamedTuple):
     """One file."""
 
     path: Path

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pki_as_code.errors import PkiAsCodeError, RepositoryError
 from pki_as_code.gitplumbing import GitRepository
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from pki_as_code.stores.interface import Store
 
 
-@dataclass(frozen=True, slots=True)
-class _Settings:
+class _Settings(NamedTuple):
     """A working tree of which nothing but pki.yaml is looked at, and that once."""
 
     tree: WorkingTree
