@@ -14,16 +14,23 @@ from pki_as_code.stores import open_store
 from pki_as_code.stores.interface import Store
 from pki_as_code.workspace import Workspace, load_repository, open_workspace
 from pki_as_code.workspace.issued import open_issued
-from pki_as_code.workspace.opening import store_uri
+from pki_as_code.workspace.opening import LookAt, store_uri
 
 _MOST_NAMED = 3
 
 
 @contextmanager
-def reading(console: Console, ref: str | None = None) -> Iterator[Workspace]:
+def reading(
+    console: Console, ref: str | None = None, *, increments: LookAt = "none"
+) -> Iterator[Workspace]:
     """Open the manifests (of the working tree, or of a revision) and the store, to be read only."""
     workspace = open_workspace(
-        console.directory, ref=ref, store=console.store, read_only=True, push=not console.offline
+        console.directory,
+        ref=ref,
+        store=console.store,
+        read_only=True,
+        push=not console.offline,
+        increments=increments,
     )
     try:
         with naming_offline():
@@ -67,7 +74,9 @@ def naming_offline() -> Iterator[None]:
 
 
 @contextmanager
-def writing(console: Console, ref: str = "HEAD", *, push: bool = True) -> Iterator[Workspace]:
+def writing(
+    console: Console, ref: str = "HEAD", *, push: bool = True, increments: LookAt = "none"
+) -> Iterator[Workspace]:
     """Open a revision and the store, to be written."""
     repository = GitRepository.discover(console.directory)
     if ref == "HEAD" and repository.head_commit() is None:
@@ -82,6 +91,7 @@ def writing(console: Console, ref: str = "HEAD", *, push: bool = True) -> Iterat
         store=console.store,
         read_only=False,
         push=push and not console.offline,
+        increments=increments,
     )
     try:
         yield workspace

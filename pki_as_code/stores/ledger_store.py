@@ -126,6 +126,10 @@ class LedgerStore(abc.ABC):
         with self._reading() as connection:
             yield from index.live_objects(connection)
 
+    def count_live(self, kind: str) -> int:
+        with self._reading() as connection:
+            return index.count_live(connection, kind)
+
     def due(self, before: datetime) -> Iterator[ObjectId]:
         with self._reading() as connection:
             yield from index.due(connection, before)

@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from pki_as_code.errors import RepositoryError
 from pki_as_code.gitplumbing import GitRepository
 from pki_as_code.manifests.base import PROJECT_FILE
 from pki_as_code.manifests.load import load_manifests
-from pki_as_code.manifests.tree import TreeFile, WorkingFile, WorkingTree, git_mode
+from pki_as_code.manifests.tree import WorkingTree
 from pki_as_code.stores import open_store
 from pki_as_code.stores.interface import Store
 from pki_as_code.workspace.judging import check_findings
 from pki_as_code.workspace.opening import store_uri
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    """A working tree of which nothing but pki.yaml is looked at."""
-
-    tree: WorkingTree
-
-    @property
-    def description(self) -> str:
-        return self.tree.description
-
-    def files(self) -> Iterator[TreeFile]:
-        try:
-            status = (self.tree.root / PROJECT_FILE).lstat()
-        except FileNotFoundError:
-            return
-        yield WorkingFile(PROJECT_FILE, git_mode(status.st_mode), status.st_size)
-
-    def read(self, path: str) -> bytes:
-        return self.tree.read(path)
 
 
 def open_issued(
@@ -59,7 +36,7 @@ def open_issued(
             code="git.bare",
         )
     if uri is None:
-        loaded = load_manifests(_Settings(WorkingTree(repository.root)))
+        loaded = load_manifests(WorkingTree(repository.root), paths=[PROJECT_FILE])
         check_findings(list(loaded.findings))
         uri = store_uri(loaded, None)
     return open_store(uri, repository, root=repository.root, push=fetch, read_only=read_only)
