@@ -304,15 +304,6 @@ class LedgerStore(abc.ABC):
             yield connection
 
 
-def read_only_error(uri: str) -> StoreError:
-    """Return the error for a change to a store that was opened for reading."""
-    return StoreError(
-        f"the store {uri} is opened for reading only",
-        help="this is a fault of the program: please report it",
-        code="store.read_only",
-    )
-
-
 def parsed(lines: Iterator[RawLine]) -> Iterator[Entry]:
     """Stream the entries of lines. Raises `StoreError` where one is not what its place says."""
     previous: Entry | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -223,44 +224,32 @@ def test_everything_with_another_ledger(settled):
     assert scope_of(settled) is None
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda path: path.write_bytes(b"nothing of the sort"),
-        lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
-        lambda path: path.chmod(0o644),
-        lambda path: path.unlink(),
-        lambda path: (path.rename(path.parent / "x"), path.symlink_to(path.parent / "x")),
-        lambda path: (path.unlink(), path.mkdir()),
-        lambda path: _set_state(path, program="0.0.0"),
-        lambda path: _set_state(path, format=99),
-        lambda path: _set_state(path, commit="1" * 40),
-        lambda path: _set_state(path, digest="1" * 64),
-        lambda path: _set_state(path, surprise=1),
-    ],
-    ids=[
-        "garbage",
-        "torn",
-        "readable",
-        "gone",
-        "link",
-        "directory",
-        "program",
-        "format",
-        "commit",
-        "digest",
-    ],
-)
-def test_everything_when_the_memo_is_not_to_be_trusted(settled, spoil):
-    spoil(memo_path(settled))
-    assert scope_of(settled) is None
-    assert remembered(settled).changes == ()
-
-
 def _set_state(path: Path, **changes: Any) -> None:
     with sqlite3.connect(path) as connection:
         content = json.loads(connection.execute("SELECT content FROM state").fetchone()[0])
         connection.execute("UPDATE state SET content = ?", (json.dumps({**content, **changes}),))
+
+
+SPOILT: dict[str, Callable[[Path], Any]] = {
+    "garbage": lambda path: path.write_bytes(b"nothing of the sort"),
+    "torn": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "readable": lambda path: path.chmod(0o644),
+    "gone": lambda path: path.unlink(),
+    "link": lambda path: path.rename(path.parent / "x") and path.symlink_to(path.parent / "x"),
+    "directory": lambda path: (path.unlink(), path.mkdir()),
+    "program": lambda path: _set_state(path, program="0.0.0"),
+    "format": lambda path: _set_state(path, format=99),
+    "commit": lambda path: _set_state(path, commit="1" * 40),
+    "ledger": lambda path: _set_state(path, digest="1" * 64),
+    "field": lambda path: _set_state(path, surprise=1),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
+def test_everything_when_the_memo_is_not_to_be_trusted(settled, spoil):
+    spoil(memo_path(settled))
+    assert scope_of(settled) is None
+    assert remembered(settled).changes == ()
 
 
 def test_a_damaged_memo_is_made_anew(settled):
