@@ -164,4 +164,6 @@ def _ends(workspace: Workspace, now: datetime) -> Iterator[datetime]:
         times += [certificate.not_valid_before_utc, certificate.not_valid_after_utc]
     times += [crl.next_update for crl in store.crls()]
     times += [failure.retry_at for failure in store.failures()]
+    if workspace.increments is not None:
+        times.append(workspace.increments.full_due(now))
     yield from (time for time in times if now < time)

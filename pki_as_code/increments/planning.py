@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from pki_as_code.gitplumbing import GitRepository, RevisionTree
@@ -12,6 +12,7 @@ from pki_as_code.increments.memo import State, write_memo
 from pki_as_code.increments.rows import make_rows, object_key, path_key
 from pki_as_code.increments.scope import Scope, default_issuers, look
 from pki_as_code.manifests.load import LoadResult, load_manifests
+from pki_as_code.manifests.project import FULL_EVERY
 from pki_as_code.model import Finding, Plan, Source
 from pki_as_code.plan.observation import Observation
 from pki_as_code.plan.validate import Desired, resolve_all
@@ -40,6 +41,7 @@ class Increments:
     tree: RevisionTree
     store: Store
     full: bool = False
+    full_every: timedelta = FULL_EVERY
     _loads: dict[frozenset[str], tuple[LoadResult, Desired]] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -58,10 +60,16 @@ class Increments:
         known = "_everything" in self.__dict__
         if self.full or known:
             return self._everything
-        looked = look(self.repository, self.tree, self.store, self._load, now)
+        looked = look(self.repository, self.tree, self.store, self._load, now, self.full_every)
         if looked is None:
             return self._everything
         return Basis(looked.loaded, looked.desired, looked.scope)
+
+    def full_due(self, now: datetime) -> datetime:
+        """Return when everything is to be looked at again, as it stands at `now`."""
+        scope = self.basis(now).scope
+        last = now if scope is None else datetime.fromtimestamp(scope.full_at, UTC)
+        return last + self.full_every
 
     def _load(self, paths: frozenset[str]) -> tuple[LoadResult, Desired]:
         """One run makes several plans of mostly the same files, and a commit does not change."""

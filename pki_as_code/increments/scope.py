@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from pki_as_code.gitplumbing import GitRepository, RevisionTree
@@ -22,6 +22,7 @@ from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.base import CERTIFICATES, NAMESPACE_FILE, PROJECT_FILE
 from pki_as_code.manifests.load import LoadResult, ManifestSet
 from pki_as_code.manifests.places import place_of
+from pki_as_code.manifests.project import FULL_EVERY
 from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.model import AUTHORITY, DEFAULT_NAMESPACE, RESPONDER, ObjectId
 from pki_as_code.pkix.serial_numbers import parse_serial_number
@@ -29,9 +30,6 @@ from pki_as_code.plan.defaults import signs_certificates
 from pki_as_code.plan.validate import Desired
 from pki_as_code.stores.codec import digest
 from pki_as_code.stores.interface import CertificateFilter, Store
-
-FULL_EVERY_SECONDS: Final = 24 * 3600
-"""Everything is looked at as often as that, as a check on the increments."""
 
 SHARED: Final = (PROJECT_FILE, "authorities", "profiles", "policies")
 """What every plan stands on, and reads."""
@@ -84,10 +82,17 @@ Load = Callable[[frozenset[str]], tuple[LoadResult, Desired]]
 
 
 def look(
-    repository: GitRepository, tree: RevisionTree, store: Store, load: Load, now: datetime
+    repository: GitRepository,
+    tree: RevisionTree,
+    store: Store,
+    load: Load,
+    now: datetime,
+    full_every: timedelta = FULL_EVERY,
 ) -> Looked | None:
     """
     Return what a plan of that commit has to look at; None for everything.
+
+    Which is also what is looked at as often as `full_every`.
 
     Raises `PkiAsCodeError` where the store or the repository cannot be read.
     """
@@ -95,7 +100,9 @@ def look(
         with Memo.open(repository) as memo:
             if memo is None:
                 return None
-            return _Looking(repository, tree, store, load, memo).look(now)
+            looking = _Looking(repository, tree, store, load, memo)
+            looking.check_fits(now, full_every)
+            return looking.look(now)
     except (_NotKnown, sqlite3.Error):
         return None
 
@@ -110,7 +117,6 @@ class _Looking:
 
     def look(self, now: datetime) -> Looked:
         memo = self.memo
-        self._check_fits(int(now.timestamp()))
         changed, touched, pending = self._changed(), self._touched(), memo.pending()
         due = memo.due(int(now.timestamp()))
         left = {key.removeprefix("file:") for key in pending if key.startswith("file:")}
@@ -148,12 +154,12 @@ class _Looking:
             unmoved=False,
         )
 
-    def _check_fits(self, seconds: int) -> None:
+    def check_fits(self, now: datetime, full_every: timedelta) -> None:
         """See that the memo is about this store and this history, and not too old."""
-        state = self.memo.state
+        state, seconds = self.memo.state, now.timestamp()
         if state.store != self.store.uri or not self.repository.has_commit(state.commit):
             raise _NotKnown
-        if not state.planned_at <= seconds < state.full_at + FULL_EVERY_SECONDS:
+        if not state.planned_at <= seconds < state.full_at + full_every.total_seconds():
             raise _NotKnown
 
     def _changed(self) -> set[str]:

@@ -12,6 +12,7 @@ from pki_as_code.gitplumbing import GitRepository, RevisionTree, deepen, remote_
 from pki_as_code.increments.planning import Increments
 from pki_as_code.increments.scope import SHARED
 from pki_as_code.manifests.load import LoadResult, load_manifests
+from pki_as_code.manifests.project import FULL_EVERY
 from pki_as_code.manifests.tree import Tree, WorkingTree
 from pki_as_code.stores import open_store
 from pki_as_code.stores.interface import Store
@@ -88,7 +89,14 @@ def open_workspace(
         _complete_history(repository, commit, opened)
     kept = None
     if shared is not None and isinstance(tree, RevisionTree):
-        kept = Increments(repository, tree, opened, full=increments == "renew")
+        project = loaded.manifests.project
+        kept = Increments(
+            repository,
+            tree,
+            opened,
+            full=increments == "renew",
+            full_every=project.manifest.spec.full_every if project else FULL_EVERY,
+        )
     return Workspace(repository, commit, tree, loaded, opened, kept)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pki_as_code.apply.noting import quiet_until
 from pki_as_code.errors import ManifestError
 from pki_as_code.increments import memo as memo_module
 from pki_as_code.increments.memo import Memo
@@ -201,6 +202,23 @@ def test_everything_once_a_day_and_when_the_clock_went_back(settled):
     assert scope_of(settled, NOW + DAY - timedelta(seconds=1)) is not None
     assert scope_of(settled, NOW + DAY) is None
     assert scope_of(settled, NOW - timedelta(seconds=1)) is None
+
+
+def test_the_project_says_how_often_everything_is_looked_at(settled):
+    text = (settled.root / "pki.yaml").read_text()
+    settled.write("pki.yaml", text.replace("spec:\n", "spec:\n  fullEvery: 2h\n", 1))
+    settled.commit()
+    remembered(settled)
+    assert scope_of(settled, NOW + timedelta(minutes=119)) is not None
+    assert scope_of(settled, NOW + timedelta(minutes=120)) is None
+
+
+def test_a_note_that_nothing_is_to_be_done_holds_until_everything_is_looked_at(settled):
+    remembered(settled, now=NOW + DAY / 4)
+    workspace = settled.workspace(increments="use")
+    until = quiet_until(workspace, NOW + DAY / 4)
+    assert until is not None
+    assert NOW + DAY / 2 < until < NOW + DAY
 
 
 def test_increments_do_not_put_off_looking_at_everything(settled):
