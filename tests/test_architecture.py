@@ -22,7 +22,7 @@ LAYERS: list[set[str]] = [
     {"pkix", "gitplumbing"},
     {"manifests"},
     {"plan", "keys", "stores", "notify", "gitrepo"},
-    {"quiet"},
+    {"quiet", "increments"},
     {"issuance", "formats", "workspace", "authoring"},
     {"responder"},
     {"apply", "publish"},

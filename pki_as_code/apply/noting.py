@@ -154,7 +154,9 @@ def _ends(workspace: Workspace, now: datetime) -> Iterator[datetime]:
         kinds=(),
         not_after_from=now,
         not_after_before=now + LONGEST,
-        current_only=not revokes_superseded(workspace.loaded.manifests),
+        # With increments not all manifests are there to be asked.
+        current_only=workspace.increments is None
+        and not revokes_superseded(workspace.loaded.manifests),
         limit=1,
     )
     times = [record.not_after for record in store.find(first)]
@@ -162,4 +164,6 @@ def _ends(workspace: Workspace, now: datetime) -> Iterator[datetime]:
         times += [certificate.not_valid_before_utc, certificate.not_valid_after_utc]
     times += [crl.next_update for crl in store.crls()]
     times += [failure.retry_at for failure in store.failures()]
+    if workspace.increments is not None:
+        times.append(workspace.increments.full_due(now))
     yield from (time for time in times if now < time)

@@ -73,7 +73,9 @@ def reconcile(
     while True:
         before = workspace.store.head()
         lost_keys = settings.issuers.lost_responder_keys()
-        plan = workspace.plan(settings.now, settings.only, lost_keys, retry=settings.retry)
+        plan = workspace.plan(
+            settings.now, settings.only, lost_keys, retry=settings.retry, remember=True
+        )
         on_plan(plan)
         guard_plan(plan, workspace.loaded.manifests, settings.allowed, progress.done)
         pending = tuple(c for c in plan.changes if c.object_id not in progress.failed)

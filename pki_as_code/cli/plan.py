@@ -36,9 +36,8 @@ def command(
     from pki_as_code.model import Severity
     from pki_as_code.plan.guards import guard_findings
 
-    del full  # every plan looks at everything
-    with reading(console, ref) as workspace:
-        plan = workspace.plan(console.now())
+    with reading(console, ref, increments="renew" if full else "use") as workspace:
+        plan = workspace.plan(console.now(), remember=True)
     exceeded = tuple(guard_findings(plan, workspace.loaded.manifests, {}))
     plan = replace(plan, findings=plan.findings + exceeded)
     if output == "text":

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pki_as_code.formats.reviewed_plan import ReviewedPlan
     from pki_as_code.model import ObjectId, Plan
     from pki_as_code.workspace import Workspace
+    from pki_as_code.workspace.opening import LookAt
 
 _LONGEST_NUMBER = 9
 
@@ -57,14 +58,19 @@ def command(
     from pki_as_code.cli.session import note_uncommitted, reading, writing
     from pki_as_code.workspace.lookup import check_objects
 
-    del full  # every plan looks at everything
     if plan_file is not None and (only or retry):
         raise click.UsageError("--plan says what is done; --only and --retry cannot change it")
     allowed = _parse_allowed(allow_unsafe)
     objects = frozenset(_parse_object(text) for text in only)
     reviewed = _read_reviewed(console.directory / plan_file) if plan_file is not None else None
     now = console.now()
-    with reading(console, ref) if dry_run else writing(console, ref, push=push) as workspace:
+    # What is asked for by name is not what changed; and it is looked for among everything.
+    increments: LookAt = "none" if only or retry else "renew" if full else "use"
+    with (
+        reading(console, ref, increments=increments)
+        if dry_run
+        else writing(console, ref, push=push, increments=increments)
+    ) as workspace:
         check_objects(workspace.loaded.manifests, workspace.store, objects)
         secrets = EnvironmentSecrets(interactive=console.interactive)
         settings = Settings(Issuers(workspace, secrets), now, objects, allowed, retry)

@@ -14,17 +14,25 @@ from pki_as_code.gitplumbing import GitRepository
 if TYPE_CHECKING:
     from pki_as_code.stores.interface import Store
     from pki_as_code.workspace import Workspace
+    from pki_as_code.workspace.opening import LookAt
 
 _MOST_NAMED = 3
 
 
 @contextmanager
-def reading(console: Console, ref: str | None = None) -> Iterator[Workspace]:
+def reading(
+    console: Console, ref: str | None = None, *, increments: LookAt = "none"
+) -> Iterator[Workspace]:
     """Open the manifests (of the working tree, or of a revision) and the store, to be read only."""
     from pki_as_code.workspace import open_workspace
 
     workspace = open_workspace(
-        console.directory, ref=ref, store=console.store, read_only=True, push=not console.offline
+        console.directory,
+        ref=ref,
+        store=console.store,
+        read_only=True,
+        push=not console.offline,
+        increments=increments,
     )
     try:
         with naming_offline():
@@ -72,7 +80,9 @@ def naming_offline() -> Iterator[None]:
 
 
 @contextmanager
-def writing(console: Console, ref: str = "HEAD", *, push: bool = True) -> Iterator[Workspace]:
+def writing(
+    console: Console, ref: str = "HEAD", *, push: bool = True, increments: LookAt = "none"
+) -> Iterator[Workspace]:
     """Open a revision and the store, to be written."""
     from pki_as_code.workspace import open_workspace
 
@@ -89,6 +99,7 @@ def writing(console: Console, ref: str = "HEAD", *, push: bool = True) -> Iterat
         store=console.store,
         read_only=False,
         push=push and not console.offline,
+        increments=increments,
     )
     try:
         yield workspace

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Final, Self
 
 from pki_as_code.errors import InvalidValueError, NotFoundError
@@ -19,6 +18,8 @@ REGULAR_MODES: Final = frozenset({"100644", "100755"})
 _SYMLINK: Final = "120000"
 _SUBMODULE: Final = "160000"
 _SHORT_ID: Final = 7
+_PATHS_AT_A_TIME: Final = 200
+"""On one command line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,20 @@ class RevisionTree:
             self._entries[entry.path] = entry
             yield entry
 
+    def select(self, paths: Collection[str]) -> Iterator[TreeEntry]:
+        """Stream the files among `paths`, and those below the directories among them, once each."""
+        wanted = sorted(paths, key=_as_bytes)
+        if not all(map(_is_plain, wanted)):
+            raise ValueError("a path that git would not take as it is")
+        seen: set[str] = set()
+        for start in range(0, len(wanted), _PATHS_AT_A_TIME):
+            chunk = wanted[start : start + _PATHS_AT_A_TIME]
+            for entry in list_tree(self._repository, self.commit, *chunk):
+                self._entries[entry.path] = entry
+                if entry.path not in seen:
+                    seen.add(entry.path)
+                    yield entry
+
     def read(self, path: str) -> bytes:
         """
         Return the content of a regular file.
@@ -110,12 +125,7 @@ class RevisionTree:
         self.close()
 
     def _find(self, path: str) -> TreeEntry:
-        parts = path.split("/")
-        if (
-            PurePosixPath(path).is_absolute()
-            or "\x00" in path
-            or not {"", ".", ".."}.isdisjoint(parts)
-        ):
+        if not _is_plain(path):
             raise InvalidValueError(
                 f"{quoted(path)} is not a path inside the repository",
                 help="name a file below the repository's root, without `..`",
@@ -130,6 +140,14 @@ class RevisionTree:
             help="see that the file is committed",
             code="path.not_found",
         )
+
+
+def _is_plain(path: str) -> bool:
+    return "\x00" not in path and {"", ".", ".."}.isdisjoint(path.split("/"))
+
+
+def _as_bytes(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")
 
 
 def check_regular(entry: TreeEntry) -> None:

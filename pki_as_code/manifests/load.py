@@ -57,7 +57,7 @@ def load_manifests(
     tree: Tree, *, second_gate: bool = False, paths: Collection[str] | None = None
 ) -> LoadResult:
     """
-    Load every manifest of `tree`, or only those in `paths`.
+    Load every manifest of `tree`, or only those in `paths`, which can be files and directories.
 
     `second_gate` has the JSON Schema judge as well what the models take, which takes longer.
     Files that manifests name (`csrFile`, `adopt.certificateFile`, `crl.file`) are read along with
@@ -66,9 +66,9 @@ def load_manifests(
     Raises `PkiAsCodeError` only when the tree itself cannot be listed.
     """
     loading = _Loading(tree, second_gate)
-    for file in sorted(tree.files(), key=lambda file: file.path):
-        if paths is None or file.path in paths:
-            loading.load_file(file)
+    files = tree.files() if paths is None else tree.select(paths)
+    for file in sorted(files, key=lambda file: file.path):
+        loading.load_file(file)
     findings = sorted(loading.findings, key=_by_place)
     manifests = make_manifest_set(list(loading.loaded.values()), loading.unreadable)
     return LoadResult(manifests, tuple(findings))

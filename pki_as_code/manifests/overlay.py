@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from pki_as_code.errors import NotFoundError
 from pki_as_code.escape import quoted
-from pki_as_code.manifests.tree import Tree, TreeFile, WorkingFile
+from pki_as_code.manifests.tree import Tree, TreeFile, WorkingFile, is_among
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,14 @@ class OverlayTree:
                 yield file
         for path, data in sorted(self.changes.items()):
             if data is not None:
+                yield WorkingFile(path, "100644", len(data))
+
+    def select(self, paths: Collection[str]) -> Iterator[TreeFile]:
+        for file in self.base.select(paths):
+            if file.path not in self.changes:
+                yield file
+        for path, data in sorted(self.changes.items()):
+            if data is not None and is_among(path, paths):
                 yield WorkingFile(path, "100644", len(data))
 
     def read(self, path: str) -> bytes:

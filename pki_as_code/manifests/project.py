@@ -14,6 +14,8 @@ from pki_as_code.manifests.tree import PROJECT_FILE
 
 DeletionPolicy = Literal["Refuse", "Retain", "Revoke"]
 
+FULL_EVERY = timedelta(hours=24)
+
 NOTICE_TIMES = (timedelta(days=14), timedelta(days=7), timedelta(days=3), timedelta(days=1))
 
 
@@ -96,6 +98,10 @@ class ProjectSpec(Spec):
     store: StoreUri = "git:pki-issued"
     """Where what was issued is recorded: `git:<branch>`, `sqlite:///path` or
     `postgresql://host/database`. The variable PKI_STORE has precedence."""
+
+    full_every: Duration = FULL_EVERY
+    """How long plans may look at nothing but what changed. Then one looks at everything, as a
+    check on them."""
 
     base_url: Maybe[BaseUrl] = None
     """URL below which CRLs, OCSP responders and the certificates of authorities are found. Without

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -57,6 +57,10 @@ class Tree(Protocol):
         """Yield every file that may be a manifest, links and special files included."""
         ...
 
+    def select(self, paths: Collection[str]) -> Iterator[TreeFile]:
+        """Yield those of the files that are among `paths`, or below one of them."""
+        ...
+
     def read(self, path: str) -> bytes:
         """
         Return the content of a regular file, also of one that `files` does not yield.
@@ -98,21 +102,29 @@ class WorkingTree(NamedTuple):
         """
         yield from self._walk("", depth=0)
 
+    def select(self, paths: Collection[str]) -> Iterator[WorkingFile]:
+        at_the_top = {path.partition("/")[0] for path in paths}
+        for entry in self._entries(""):
+            if entry.name in at_the_top:
+                found = self._visit(entry, entry.name, depth=0)
+                yield from (file for file in found if is_among(file.path, paths))
+
     def _walk(self, directory: str, depth: int) -> Iterator[WorkingFile]:
         for entry in self._entries(directory):
             path = f"{directory}/{entry.name}" if directory else entry.name
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except OSError as error:
-                raise _unreadable(path, error) from None
-            if not stat.S_ISDIR(status.st_mode):
-                yield WorkingFile(path, git_mode(status.st_mode), status.st_size)
-            elif entry.name == ".git":
-                continue
-            elif path.partition("/")[0] in PLACES or (
-                depth == 0 and not entry.name.startswith(".")
-            ):
-                yield from self._below(path, depth)
+            yield from self._visit(entry, path, depth)
+
+    def _visit(self, entry: os.DirEntry[str], path: str, depth: int) -> Iterator[WorkingFile]:
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        if not stat.S_ISDIR(status.st_mode):
+            yield WorkingFile(path, git_mode(status.st_mode), status.st_size)
+            return
+        in_a_place = path.partition("/")[0] in PLACES
+        if entry.name != ".git" and (in_a_place or (depth == 0 and entry.name[:1] != ".")):
+            yield from self._below(path, depth)
 
     def _below(self, path: str, depth: int) -> Iterator[WorkingFile]:
         if path.partition("/")[0] in PLACES:
@@ -179,6 +191,13 @@ class WorkingTree(NamedTuple):
         mode = os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode
         if stat.S_ISLNK(mode) or not (stat.S_ISDIR(mode) if directory else stat.S_ISREG(mode)):
             raise not_regular(path, git_mode(mode))
+
+
+def is_among(path: str, paths: Collection[str]) -> bool:
+    """Tell whether `paths` have this path, or a directory that it is in."""
+    while path and path not in paths:
+        path = path.rpartition("/")[0]
+    return bool(path)
 
 
 def git_mode(mode: int) -> str:

@@ -63,6 +63,9 @@ class Plan:
     live: int = 0
     """How many certificates the store looks after; guards measure a plan by it."""
 
+    asked: int = 0
+    """How many Certificates there are in the repository, looked at by this plan or not."""
+
     waiting: tuple[ObjectId, ...] = ()
     """Objects that failed and are left out until they are tried again."""
 

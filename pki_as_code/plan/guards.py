@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pki_as_code.errors import UnsafePlanError
-from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import ManifestSet
 from pki_as_code.manifests.project import Guards
 from pki_as_code.model import (
@@ -96,7 +95,7 @@ def guard_findings(
     limits = guards.model_dump(by_alias=True)
     planned, before = _count(plan.changes), _count(done)
     whole_run = _count([*done, *plan.changes])
-    if (emptied := _emptied(plan, manifests, allowed)) is not None:
+    if (emptied := _emptied(plan, allowed)) is not None:
         yield emptied
     for limit in _LIMITS:
         count = whole_run[limit.name]
@@ -163,14 +162,14 @@ def _finding(limit: _Limit, count: int, before: int, told: tuple[str, str]) -> F
     )
 
 
-def _emptied(plan: Plan, manifests: ManifestSet, allowed: Mapping[str, int]) -> Finding | None:
+def _emptied(plan: Plan, allowed: Mapping[str, int]) -> Finding | None:
     """No Certificate manifest is left: a lost directory looks just like that."""
     gone = any(
         isinstance(change, RetireObject) and change.object_id.kind != RESPONDER
         for change in plan.changes
     )
     gone = gone or any(refusal.reason.code == "RemovedWhileValid" for refusal in plan.refused)
-    if manifests.of(Certificate) or not gone or allowed.get("empty", 0) >= plan.live:
+    if plan.asked or not gone or allowed.get("empty", 0) >= plan.live:
         return None
     return Finding(
         "plan.emptied",

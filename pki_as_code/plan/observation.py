@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from pki_as_code.manifests.load import Loaded
 from pki_as_code.manifests.revocation import Revocation as RevocationManifest
@@ -36,6 +37,16 @@ class GivenCrl:
     """Serial number, revocation and notAfter of all that the authority revoked."""
 
 
+class Elsewhere(NamedTuple):
+    """What a plan need not look at, because it is as it should be."""
+
+    asked: int = 0
+    """Certificates in the repository."""
+
+    live: int = 0
+    """Certificates that the store looks after."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What the store knows, as far as this plan needs it."""
@@ -43,6 +54,9 @@ class Observation:
     objects: Mapping[ObjectId, Observed] = field(default_factory=dict)
     live: Collection[ObjectId] = ()
     """Objects that have a certificate and were not retired."""
+
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
+    """Beside these."""
 
     reservations: tuple[Reservation, ...] = ()
     revocation_targets: Mapping[ObjectId, tuple[CertificateRecord, ...]] = field(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.model import (
     CERTIFICATE,
     Action,
@@ -105,13 +106,16 @@ def make_plan(desired: Desired, observation: Observation, frame: PlanFrame) -> P
         ),
         refused=tuple(item for item in items if isinstance(item, Refusal)),
         findings=tuple(item for item in items if isinstance(item, Finding)),
-        unchanged=sum(not any(map(_is_change, each)) for each in issued),
+        unchanged=observation.elsewhere.asked
+        + sum(not any(map(_is_change, each)) for each in issued),
         commit=frame.commit,
         base=frame.base,
         store=frame.store,
         planned_at=frame.now,
         waiting=tuple(object_id for _, object_id in told if object_id is not None),
-        live=sum(object_id.kind == CERTIFICATE for object_id in observation.live),
+        live=observation.elsewhere.live
+        + sum(object_id.kind == CERTIFICATE for object_id in observation.live),
+        asked=observation.elsewhere.asked + len(desired.manifests.of(Certificate)),
     )
 
 

@@ -23,6 +23,9 @@ from pki_as_code.plan.authorities import find_authority
 from pki_as_code.plan.effective import EffectiveValue, Origin, effective_values
 from pki_as_code.plan.requests import ResolvedCertificate
 
+TAKEN_UP_LATER = "plan.taken_up_at_renewal"
+"""The code of the notice."""
+
 _OWN = frozenset({"reissue", "publicKeySha256"})
 """Fields that come from the Certificate alone."""
 
@@ -116,7 +119,7 @@ def _notice(kind: str, name: str, shared: _Shared) -> Finding:
             f"; {shared.unrenewed:,} of them, not before a new CSR comes or `reissue` is raised"
         )
     return Finding(
-        "plan.taken_up_at_renewal",
+        TAKEN_UP_LATER,
         message,
         shared.source,
         Severity.INFO,

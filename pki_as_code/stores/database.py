@@ -23,10 +23,10 @@ from pki_as_code.stores.entries import Entry
 from pki_as_code.stores.extending import Step
 from pki_as_code.stores.index import ROWS_AT_A_TIME
 from pki_as_code.stores.interface import CrlKey, Head
-from pki_as_code.stores.ledger_store import LedgerStore, RawLine, parsed, read_only_error
+from pki_as_code.stores.ledger_store import LedgerStore, RawLine, parsed
 from pki_as_code.stores.position import Position
 from pki_as_code.stores.projection import project
-from pki_as_code.stores.refusals import crl_differs, no_crl
+from pki_as_code.stores.refusals import crl_differs, no_crl, read_only_error
 from pki_as_code.stores.seen import NOTHING_SEEN, SeenHead
 
 

@@ -40,10 +40,11 @@ from pki_as_code.stores.git_files import sha256, verify_files
 from pki_as_code.stores.git_index import GitIndex, read_commit, write_commit_id
 from pki_as_code.stores.git_refs import ATTEMPTS, StoreBranch, Tips, find_tip, open_branch
 from pki_as_code.stores.interface import CrlKey
-from pki_as_code.stores.ledger_store import LedgerStore, RawLine, read_only_error
+from pki_as_code.stores.ledger_store import LedgerStore, RawLine
 from pki_as_code.stores.position import GIT, Position, read_seen
 from pki_as_code.stores.projection import Observer
 from pki_as_code.stores.published_files import PublishedFiles
+from pki_as_code.stores.refusals import read_only_error
 from pki_as_code.stores.segments import (
     continue_segments,
     list_segments,

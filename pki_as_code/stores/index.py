@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, String, and_, or_, select, tuple_, type_coerce
+from sqlalchemy import Connection, Select, String, and_, func, or_, select, tuple_, type_coerce
 
 from pki_as_code.errors import InvalidValueError, NotFoundError
 from pki_as_code.escape import quoted
@@ -142,6 +142,13 @@ def live_objects(connection: Connection) -> Iterator[ObjectId]:
         .order_by(objects.c.kind, objects.c.namespace, objects.c.name)
     )
     return (object_of(row) for row in stream(connection, statement))
+
+
+def count_live(connection: Connection, kind: str) -> int:
+    statement = select(func.count()).where(
+        objects.c.kind == kind, objects.c.current_issuer.is_not(None), ~objects.c.retired
+    )
+    return int(connection.execute(statement).scalar_one())
 
 
 def due(connection: Connection, before: datetime) -> Iterator[ObjectId]:

@@ -110,6 +110,10 @@ class Store(Protocol):
         """Every object that has a certificate and was not retired, in order."""
         ...
 
+    def count_live(self, kind: str) -> int:
+        """Return how many of those there are of one kind."""
+        ...
+
     def due(self, before: datetime) -> Iterator[ObjectId]:
         """Objects whose current certificate ends before that time, and those to be retried."""
         ...

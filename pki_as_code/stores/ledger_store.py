@@ -126,6 +126,10 @@ class LedgerStore(abc.ABC):
         with self._reading() as connection:
             yield from index.live_objects(connection)
 
+    def count_live(self, kind: str) -> int:
+        with self._reading() as connection:
+            return index.count_live(connection, kind)
+
     def due(self, before: datetime) -> Iterator[ObjectId]:
         with self._reading() as connection:
             yield from index.due(connection, before)
@@ -298,15 +302,6 @@ class LedgerStore(abc.ABC):
     def _writing(self) -> Iterator[Connection]:
         with writing(self._engine, self.place) as connection:
             yield connection
-
-
-def read_only_error(uri: str) -> StoreError:
-    """Return the error for a change to a store that was opened for reading."""
-    return StoreError(
-        f"the store {uri} is opened for reading only",
-        help="this is a fault of the program: please report it",
-        code="store.read_only",
-    )
 
 
 def parsed(lines: Iterator[RawLine]) -> Iterator[Entry]:

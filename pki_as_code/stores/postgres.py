@@ -33,7 +33,6 @@ from pki_as_code.stores.engine import (
 from pki_as_code.stores.entries import Entry
 from pki_as_code.stores.extending import Step
 from pki_as_code.stores.interface import CrlKey
-from pki_as_code.stores.ledger_store import read_only_error
 from pki_as_code.stores.postgres_engine import open_postgres
 from pki_as_code.stores.postgres_errors import (
     CONFLICT,
@@ -43,6 +42,7 @@ from pki_as_code.stores.postgres_errors import (
     UNREACHABLE,
 )
 from pki_as_code.stores.postgres_uri import parse_postgres_uri
+from pki_as_code.stores.refusals import read_only_error
 from pki_as_code.stores.seen import SeenHead
 
 ATTEMPTS: Final = 12

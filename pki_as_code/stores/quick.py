@@ -100,6 +100,13 @@ class QuickStore:
         with self._reading() as connection:
             yield from map(object_of, quick_sql.rows(connection, quick_sql.LIVE_OBJECTS))
 
+    def count_live(self, kind: str) -> int:
+        if not self._is_quick():
+            return self._whole().count_live(kind)
+        with self._reading() as connection:
+            (row,) = quick_sql.rows(connection, *quick_sql.count_live(kind))
+            return int(row["count_1"])
+
     def find(self, wanted: CertificateFilter) -> Iterator[CertificateRecord]:
         if not self._is_quick() or not quick_sql.ORDERED.issuperset(wanted.order):
             yield from self._whole().find(wanted)

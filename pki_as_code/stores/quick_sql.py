@@ -48,6 +48,10 @@ LIVE_OBJECTS: Final = (
     "objects.current_issuer IS NOT NULL AND objects.retired = 0 ORDER BY objects.kind, "
     "objects.namespace, objects.name"
 )
+_COUNT_LIVE: Final = (
+    "SELECT count(*) AS count_1 \nFROM objects \nWHERE objects.kind = ? AND "
+    "objects.current_issuer IS NOT NULL AND objects.retired = 0"
+)
 _OBJECTS: Final = (
     "SELECT objects.kind, objects.namespace, objects.name, objects.current_issuer, "
     "objects.current_serial_number, objects.current_not_after, objects.retired, "
@@ -190,6 +194,10 @@ def _marks(values: Sequence[str]) -> str:
 
 def _time(value: datetime) -> str:
     return format_time(value.astimezone(UTC))
+
+
+def count_live(kind: str) -> Statement:
+    return _COUNT_LIVE, [kind]
 
 
 def certificate_der(issuer: str, serial_number: int) -> Statement:

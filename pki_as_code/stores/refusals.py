@@ -54,3 +54,12 @@ def no_crl(issuer: str, scope: str) -> NotFoundError:
         help="`pkictl reconcile` makes the CRLs of authorities that are online",
         code="store.no_crl",
     )
+
+
+def read_only_error(uri: str) -> StoreError:
+    """Return the error for a change to a store that was opened for reading."""
+    return StoreError(
+        f"the store {uri} is opened for reading only",
+        help="this is a fault of the program: please report it",
+        code="store.read_only",
+    )

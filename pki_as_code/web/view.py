@@ -17,7 +17,7 @@ from pki_as_code.gitplumbing import GitRepository, RevisionTree
 from pki_as_code.issuance import Responder
 from pki_as_code.keys.interface import Secrets
 from pki_as_code.manifests.load import LoadResult, load_manifests
-from pki_as_code.manifests.tree import PROJECT_FILE, Tree, TreeFile
+from pki_as_code.manifests.tree import PROJECT_FILE
 from pki_as_code.responder import Responders, open_responders
 from pki_as_code.stores import open_store
 from pki_as_code.stores.interface import Head, Store
@@ -27,27 +27,10 @@ from pki_as_code.workspace.opening import store_uri
 UNFETCHED_SECONDS: Final = 3600.0
 """For so long the store is believed that could not be fetched meanwhile."""
 
-_PLACES: Final = ("authorities/", "profiles/")
+_ADMINISTRATIVE: Final = (PROJECT_FILE, "authorities", "profiles")
+"""What administrators write, and nothing else, is looked at."""
+
 _FETCH_CODES: Final = frozenset({"store.fetch_failed", "store.behind_remote"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Administrative:
-    """A tree of which nothing but what administrators write is looked at."""
-
-    tree: Tree
-
-    @property
-    def description(self) -> str:
-        return self.tree.description
-
-    def files(self) -> Iterator[TreeFile]:
-        for file in self.tree.files():
-            if file.path == PROJECT_FILE or file.path.startswith(_PLACES):
-                yield file
-
-    def read(self, path: str) -> bytes:
-        return self.tree.read(path)
 
 
 @dataclass(frozen=True)
@@ -110,7 +93,7 @@ class Source:
     def _manifests(self) -> tuple[str, LoadResult]:
         commit = self.repository.resolve_revision(self.ref)
         if self._loaded is None or self._loaded[0] != commit:
-            loaded = load_manifests(_Administrative(RevisionTree(self.repository, commit)))
+            loaded = load_manifests(RevisionTree(self.repository, commit), paths=_ADMINISTRATIVE)
             check_findings(loaded.findings)
             self._loaded = commit, loaded
         return self._loaded

@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pki_as_code.errors import PkiAsCodeError, RepositoryError
 from pki_as_code.gitplumbing import GitRepository
-from pki_as_code.manifests.tree import PROJECT_FILE, TreeFile, WorkingFile, WorkingTree, git_mode
+from pki_as_code.manifests.tree import PROJECT_FILE, Tree, WorkingTree
 from pki_as_code.quiet.note import SETTINGS, read_note, write_note
 from pki_as_code.stores import open_store
 
 if TYPE_CHECKING:
     from pki_as_code.stores.interface import Store
-
-
-class _Settings(NamedTuple):
-    """A working tree of which nothing but pki.yaml is looked at, and that once."""
-
-    tree: WorkingTree
-    content: bytes | None
-    """Of pki.yaml; None when it is not there, or cannot be read."""
-
-    @property
-    def description(self) -> str:
-        return self.tree.description
-
-    def files(self) -> Iterator[TreeFile]:
-        try:
-            status = (self.tree.root / PROJECT_FILE).lstat()
-        except FileNotFoundError:
-            return
-        yield WorkingFile(PROJECT_FILE, git_mode(status.st_mode), status.st_size)
-
-    def read(self, path: str) -> bytes:
-        known = self.content if path == PROJECT_FILE else None
-        return self.tree.read(path) if known is None else known
 
 
 def open_issued(
@@ -73,7 +49,8 @@ def _configured_store(repository: GitRepository) -> str:
     It is noted for a pki.yaml without an error: the models of manifests take longer to make than
     all else that such a command does.
     """
-    tree, content = WorkingTree(repository.root), None
+    tree: Tree = WorkingTree(repository.root)
+    content = None
     with suppress(PkiAsCodeError):  # told where it is loaded
         content = tree.read(PROJECT_FILE)
     digest = None if content is None else hashlib.sha256(content).hexdigest()
@@ -81,10 +58,13 @@ def _configured_store(repository: GitRepository) -> str:
     if digest is not None and note is not None and note["digest"] == digest:
         return str(note["store"])
     from pki_as_code.manifests.load import load_manifests
+    from pki_as_code.manifests.overlay import OverlayTree
     from pki_as_code.workspace.judging import check_findings
     from pki_as_code.workspace.opening import store_uri
 
-    loaded = load_manifests(_Settings(tree, content))
+    if content is not None:  # the one that was digested, and not another one by now
+        tree = OverlayTree(tree, {PROJECT_FILE: content})
+    loaded = load_manifests(tree, paths=[PROJECT_FILE])
     check_findings(list(loaded.findings))
     uri = store_uri(loaded, None)
     if digest is not None:

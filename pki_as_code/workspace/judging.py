@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki_as_code.errors import ManifestError
+from pki_as_code.increments.scope import Scope
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.model import (
@@ -36,6 +37,7 @@ from pki_as_code.plan.blocked_keys import compromised, lost_keys
 from pki_as_code.plan.certificate_adoption import already_known
 from pki_as_code.plan.observation import Observation
 from pki_as_code.plan.preview import Preview
+from pki_as_code.plan.shared_changes import TAKEN_UP_LATER
 from pki_as_code.plan.validate import Desired
 from pki_as_code.stores.interface import CertificateFilter, Store
 from pki_as_code.workers import Work
@@ -87,6 +89,23 @@ def without_faulty(plan: Plan, findings: Sequence[Finding]) -> Plan:
     changes = tuple(change for change in plan.changes if not _paths(change) & faulty)
     shown = tuple(dict.fromkeys(everything))
     return replace(plan, changes=changes, findings=shown)
+
+
+def without_old_notices(plan: Plan, scope: Scope | None) -> Plan:
+    """
+    Return the plan without notices of what changed earlier in something shared.
+
+    How many certificates take it up later is known to a plan that looks at all of them: one of
+    everything, or one of the change itself.
+    """
+    if scope is None:
+        return plan
+    findings = tuple(
+        f
+        for f in plan.findings
+        if f.code != TAKEN_UP_LATER or (f.source is not None and f.source.path in scope.changed)
+    )
+    return replace(plan, findings=findings)
 
 
 def _paths(change: Change) -> set[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
 from pki_as_code.errors import PkiAsCodeError
 from pki_as_code.gitplumbing import GitRepository, RevisionTree
+from pki_as_code.increments.scope import Scope
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.base import CERTIFICATES
 from pki_as_code.manifests.load import Loaded, ManifestSet, load_manifests
@@ -15,8 +16,9 @@ from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.manifests.tree import Tree
 from pki_as_code.model import AUTHORITY, CERTIFICATE, ObjectId
 from pki_as_code.plan.blocked_keys import lost_keys
-from pki_as_code.plan.observation import Observation
-from pki_as_code.plan.responders import responders_of
+from pki_as_code.plan.certificates import current_of
+from pki_as_code.plan.observation import Elsewhere, Observation
+from pki_as_code.plan.responders import responder_id, responders_of
 from pki_as_code.plan.superseded import revokes_superseded
 from pki_as_code.plan.validate import Desired
 from pki_as_code.stores.interface import CertificateFilter, Store
@@ -29,11 +31,17 @@ _HOLDS_ONE = b"Revocation"
 
 
 def observe(
-    desired: Desired, store: Store, repository: GitRepository, tree: Tree, now: datetime
+    desired: Desired,
+    store: Store,
+    repository: GitRepository,
+    tree: Tree,
+    now: datetime,
+    scope: Scope | None = None,
 ) -> Observation:
-    """Ask for what a plan of `desired` needs to know."""
+    """Ask for what a plan of `desired` needs to know; with a `scope`, of what is in it."""
     manifests = desired.manifests
-    live = tuple(store.live_objects())
+    authorities = store.authorities()
+    live = set(store.live_objects()) if scope is None else _in_scope(scope, authorities)
     wanted = {*live, *manifests.of(CertificateAuthority)}
     wanted |= {certificate.loaded.object_id for certificate in desired.certificates}
     targets = {
@@ -42,12 +50,19 @@ def observe(
     }
     wanted |= set(responders_of(manifests))
     superseding = revokes_superseded(manifests)
+    objects = store.observe(wanted)
+    elsewhere = Elsewhere()
+    if scope is not None:
+        live = {o for o in live if (found := objects.get(o)) and current_of(found)}
+        here = sum(object_id.kind == CERTIFICATE for object_id in live)
+        elsewhere = Elsewhere(scope.elsewhere, store.count_live(CERTIFICATE) - here)
     return Observation(
-        objects=store.observe(wanted),
-        live=live,
+        objects=objects,
+        live=tuple(sorted(live)),
+        elsewhere=elsewhere,
         reservations=tuple(store.open_reservations()),
         revocation_targets=targets,
-        authorities=store.authorities(),
+        authorities=authorities,
         crls={(crl.issuer, crl.scope): crl for crl in store.crls()},
         crl_changes=store.crl_changes(),
         sequence=store.head().sequence,
@@ -57,6 +72,13 @@ def observe(
         signed_valid=tuple(_signed_valid(live, manifests, store, now)),
         removed_revocations=tuple(_removed_revocations(manifests, store, repository, tree)),
     )
+
+
+def _in_scope(scope: Scope, authorities: Iterable[str]) -> set[ObjectId]:
+    """Return the objects of a scope, and the authorities and responders, which are in any."""
+    names = set(authorities)
+    known = {ObjectId(AUTHORITY, "", name) for name in names} | set(map(responder_id, names))
+    return known | scope.objects
 
 
 def _keys_with_an_age(desired: Desired) -> set[str]:
@@ -99,11 +121,9 @@ def _removed_revocations(
     base = store.last_reconciled()
     if not base or not repository.has_commit(base):
         return
-    there = {file.path for file in tree.files()}
     try:
         with RevisionTree(repository, base) as before:
-            places = [f.path for f in before.files() if f.path.startswith(_PLACES)]
-            gone = [p for p in places if p.endswith((".yaml", ".yml")) and p not in there]
+            gone = [p for p in _gone(repository, base, tree) if p.endswith((".yaml", ".yml"))]
             paths = {p for p in islice(gone, MOST_REMOVED) if _HOLDS_ONE in before.read(p)}
             if not paths:
                 return
@@ -113,6 +133,17 @@ def _removed_revocations(
     for object_id, loaded in removed.items():
         if object_id not in manifests.of(Revocation) and not loaded.manifest.spec.release:
             yield loaded
+
+
+def _gone(repository: GitRepository, base: str, tree: Tree) -> list[str]:
+    """Return the files that were at `base` where Revocations can be, and are gone, in order."""
+    if isinstance(tree, RevisionTree):
+        changes = repository.changed_paths(base, tree.commit)
+        return [c.path for c in changes if c.status == "D" and c.path.startswith(_PLACES)]
+    there = {file.path for file in tree.files()}
+    with RevisionTree(repository, base) as before:
+        paths = [file.path for file in before.files() if file.path.startswith(_PLACES)]
+    return [path for path in paths if path not in there]
 
 
 _PLACES = ("revocations/", f"{CERTIFICATES}/")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from pki_as_code.errors import RepositoryError, StoreError
 from pki_as_code.gitplumbing import GitRepository, RevisionTree, deepen, remote_url
+from pki_as_code.increments.planning import Increments
+from pki_as_code.increments.scope import SHARED
 from pki_as_code.manifests.load import LoadResult, load_manifests
+from pki_as_code.manifests.project import FULL_EVERY
 from pki_as_code.manifests.tree import Tree, WorkingTree
 from pki_as_code.stores import open_store
 from pki_as_code.stores.interface import Store
@@ -16,12 +21,19 @@ from pki_as_code.workspace.view import Workspace
 DEFAULT_STORE = "git:pki-issued"
 _REMOTE = "origin"
 
+LookAt = Literal["none", "use", "renew"]
+"""How plans deal with the memo of an earlier one."""
+
 
 def load_repository(
-    start: Path, ref: str | None, *, second_gate: bool = False
+    start: Path,
+    ref: str | None,
+    *,
+    second_gate: bool = False,
+    paths: Collection[str] | None = None,
 ) -> tuple[GitRepository, str, Tree, LoadResult]:
     """
-    Load the manifests of a revision, or of the working tree when `ref` is None.
+    Load the manifests of a revision, or of the working tree when `ref` is None; all, or `paths`.
 
     Returns the repository, the commit id (empty for the working tree), the files, and what was
     loaded from them.
@@ -39,7 +51,7 @@ def load_repository(
     else:
         commit = repository.resolve_revision(ref)
         tree = RevisionTree(repository, commit)
-    return repository, commit, tree, load_manifests(tree, second_gate=second_gate)
+    return repository, commit, tree, load_manifests(tree, second_gate=second_gate, paths=paths)
 
 
 def store_uri(loaded: LoadResult, override: str | None) -> str:
@@ -56,21 +68,36 @@ def open_workspace(
     store: str | None = None,
     read_only: bool = True,
     push: bool = True,
+    increments: LookAt = "none",
 ) -> Workspace:
     """
     Load the manifests and open the store.
+
+    With `increments` (of a revision) plans look only at what can have changed since the last plan
+    that was remembered, or `renew` that one by looking at everything.
 
     A shallow clone that does not reach back to what was reconciled last is deepened, when it is
     opened to write and with its remotes (`push`).
 
     Errors in the manifests are kept in `loaded`; `plan` raises them, all at once.
     """
-    repository, commit, tree, loaded = load_repository(start, ref)
+    shared = SHARED if ref is not None and increments != "none" else None
+    repository, commit, tree, loaded = load_repository(start, ref, paths=shared)
     uri = store_uri(loaded, store)
     opened = open_store(uri, repository, root=repository.root, push=push, read_only=read_only)
     if commit and push and not read_only:
         _complete_history(repository, commit, opened)
-    return Workspace(repository, commit, tree, loaded, opened)
+    kept = None
+    if shared is not None and isinstance(tree, RevisionTree):
+        project = loaded.manifests.project
+        kept = Increments(
+            repository,
+            tree,
+            opened,
+            full=increments == "renew",
+            full_every=project.manifest.spec.full_every if project else FULL_EVERY,
+        )
+    return Workspace(repository, commit, tree, loaded, opened, kept)
 
 
 def _complete_history(repository: GitRepository, commit: str, store: Store) -> None:

@@ -12,6 +12,8 @@ from cryptography import x509
 
 from pki_as_code.gitplumbing import GitRepository, RevisionTree
 from pki_as_code.gitrepo import is_tracked
+from pki_as_code.increments.planning import Basis, Increments
+from pki_as_code.increments.scope import Scope
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.load import LoadResult, ManifestSet, load_manifests
 from pki_as_code.manifests.tree import Tree
@@ -33,6 +35,7 @@ from pki_as_code.workspace.judging import (
     judge_changes,
     load_certificates,
     without_faulty,
+    without_old_notices,
 )
 from pki_as_code.workspace.observing import observe
 
@@ -47,7 +50,11 @@ class Workspace:
 
     tree: Tree
     loaded: LoadResult
+    """All manifests; with `increments` only those that every plan stands on."""
+
     store: Store
+    increments: Increments | None = None
+    """What a plan need not look at; None when each looks at everything."""
 
     @property
     def root(self) -> Path:
@@ -61,7 +68,7 @@ class Workspace:
     def at(self, commit: str) -> Workspace:
         """Return the same repository and store at another commit."""
         tree = RevisionTree(self.repository, commit)
-        return replace(self, commit=commit, tree=tree, loaded=load_manifests(tree))
+        return replace(self, commit=commit, tree=tree, loaded=load_manifests(tree), increments=None)
 
     def plan(
         self,
@@ -70,11 +77,14 @@ class Workspace:
         lost_keys: Collection[ObjectId] = (),
         *,
         retry: bool = False,
+        remember: bool = False,
     ) -> Plan:
         """
         Plan everything, or the objects in `only`; with `retry` also what failed a while ago.
 
-        `lost_keys` are OCSP responders whose key is gone, as far as somebody may look.
+        `lost_keys` are OCSP responders whose key is gone, as far as somebody may look. Where there
+        are `increments`, what cannot have changed since the plan that was remembered last is not
+        looked at; with `remember` this one is.
 
         An error in one certificate, revocation or watcher is a finding of the plan and keeps that
         object out of it; what cannot be read, and what administrators share, concerns all.
@@ -83,18 +93,21 @@ class Workspace:
             ManifestError: there are errors that concern all; `findings` has them.
             StoreError: the store cannot be read.
         """
-        desired = self._desired
+        head = self.store.head()
+        basis = self._basis(now)
+        desired = basis.desired
         findings = [
-            *committed_keys(self.repository, self.commit, self.loaded.manifests),
+            *committed_keys(self.repository, self.commit, desired.manifests),
             *validate_manifests(desired, now, drafts=False),
         ]
         if only:
             findings = about(findings, only, desired)
-            check_findings([*about(self.loaded.findings, only, desired), *findings])
+            check_findings([*about(basis.loaded.findings, only, desired), *findings])
         else:
-            check_findings(self.loaded.findings)
+            check_findings(basis.loaded.findings)
         check_findings([finding for finding in findings if concerns_all(finding)])
-        observation = replace(self.observe(desired, now), lost_keys=frozenset(lost_keys))
+        observed = self._observe(desired, now, basis.scope)
+        observation = replace(observed, lost_keys=frozenset(lost_keys))
         frame = PlanFrame(
             commit=self.commit,
             base=self.store.last_reconciled() or "",
@@ -103,13 +116,21 @@ class Workspace:
             only=frozenset(only),
             retry=retry,
         )
-        plan = make_plan(desired, observation, frame)
-        problems = judge_changes(plan, desired, observation, self.store, now)
-        return without_faulty(plan, [*findings, *problems])
+        made = without_old_notices(make_plan(desired, observation, frame), basis.scope)
+        problems = judge_changes(made, desired, observation, self.store, now)
+        plan = without_faulty(made, [*findings, *problems])
+        if self.increments is not None and remember and not (only or retry):
+            self.increments.remember(made, plan, basis, observation, head)
+        return plan
 
-    def observe(self, desired: Desired, now: datetime) -> Observation:
+    def _basis(self, now: datetime) -> Basis:
+        if self.increments is None:
+            return Basis(self.loaded, self._desired, None)
+        return self.increments.basis(now)
+
+    def _observe(self, desired: Desired, now: datetime, scope: Scope | None) -> Observation:
         """Ask the store for what a plan of `desired` needs to know."""
-        found = observe(desired, self.store, self.repository, self.tree, now)
+        found = observe(desired, self.store, self.repository, self.tree, now, scope)
         return replace(found, given_crls=self._given_crls(desired.manifests))
 
     def _given_crls(self, manifests: ManifestSet) -> Mapping[str, GivenCrl]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pki_as_code.errors import NotFoundError
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import LoadResult, ManifestSet, load_manifests
-from pki_as_code.manifests.tree import WorkingFile
+from pki_as_code.manifests.tree import WorkingFile, is_among
 from pki_as_code.model import (
     AUTHORITY,
     CERTIFICATE,
@@ -56,6 +56,9 @@ class MemoryTree:
 
     def files(self) -> Iterator[WorkingFile]:
         return (WorkingFile(path, "100644", len(data)) for path, data in self.content.items())
+
+    def select(self, paths: Collection[str]) -> Iterator[WorkingFile]:
+        return (file for file in self.files() if is_among(file.path, paths))
 
     def read(self, path: str) -> bytes:
         if path not in self.content:

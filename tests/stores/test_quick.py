@@ -38,6 +38,7 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
     "last_reconciled": lambda s: s.last_reconciled(),
     "observe": lambda s: s.observe([API, ROOT, WEB, certificate_id("nobody"), API]),
     "live_objects": lambda s: list(s.live_objects()),
+    "count_live": lambda s: s.count_live("Certificate"),
     "find": lambda s: list(s.find(CertificateFilter(kinds=()))),
     "called": lambda s: list(s.find(CertificateFilter(called="w?b", descending=True, limit=3))),
     "der": lambda s: s.certificate_der("root", 0x2002),

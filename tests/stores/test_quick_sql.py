@@ -60,6 +60,7 @@ STATEMENTS: dict[str, tuple[Callable[[Connection], Any], list[quick_sql.Statemen
     "crls": (bulk_reads.load_crls, [(quick_sql.CRLS, [])]),
     "progress": (bulk_reads.load_crl_progress, [(quick_sql.CRL_PROGRESS, [])]),
     "live": (lambda c: list(index.live_objects(c)), [(quick_sql.LIVE_OBJECTS, [])]),
+    "count": (lambda c: index.count_live(c, "Certificate"), [quick_sql.count_live("Certificate")]),
     "open": (lambda c: list(index.open_reservations(c)), [(quick_sql.OPEN_RESERVATIONS, [])]),
     "observe": (
         lambda c: index.observe(c, OBJECTS),
