@@ -1,0 +1,40 @@
+"""Finding certificates among many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.bench import Bench
+from benchmarks.fleet import name_of
+from benchmarks.seeds import SQLITE
+from benchmarks.timing import Measured, Row, Step, against_first
+
+ONE = name_of(17)
+QUESTIONS = {
+    "a page of 50": ("--limit", "50"),
+    "by exact name": ("--san", f"{ONE}.example.com"),
+    "by part of a name": ("--name", f"*{ONE[6:]}*"),
+    "all, JSON lines": ("-o", "jsonl"),
+}
+
+
+def lists(bench: Bench) -> Iterator[Step]:
+    first: dict[str, tuple[int, Measured]] = {}
+    for count in bench.sizes.listed:
+        if bench.is_exact or count < 1_000_000 or bench.seeds.has("adopted", count):
+            yield Step(f"lists of {count:,}", lambda n=count: _lists(bench, n, first))
+        else:
+            why = f"not measured: `./run bench --only list --listed {count} --minutes 60` first"
+            row = Row(f"lists of {count:,}", ratio=f"{why} makes such a store")
+            yield Step(row.work, lambda row=row: iter([row]))
+
+
+def _lists(bench: Bench, count: int, first: dict[str, tuple[int, Measured]]) -> Iterator[Row]:
+    clock, root = bench.clock, bench.seeds.adopted(count)
+    for what, options in QUESTIONS.items():
+        taken = clock.pkictl(root, "list_certs", *options, runs=3, store=SQLITE)
+        yield taken.row(
+            f"`list_certs` of {count:,}: {what}",
+            clock.times_python(root, taken),
+            against_first(first, what, count, taken),
+        )
