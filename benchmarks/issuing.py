@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from functools import partial
 
 from benchmarks import django_ca, openssl_ca
 from benchmarks.bench import Bench
@@ -17,7 +18,7 @@ from benchmarks.timing import Measured, Row, Step
 def issues(bench: Bench) -> Iterator[Step]:
     for key in bench.sizes.keys:
         name = f"issue {bench.sizes.certificates:,}, {key} authority"
-        yield Step(name, lambda key=key: _issue(bench, key))
+        yield Step(name, partial(_issue, bench, key))
 
 
 def _issue(bench: Bench, key: str) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from benchmarks.bench import Bench
 from benchmarks.fleet import name_of
@@ -21,12 +22,8 @@ QUESTIONS = {
 def lists(bench: Bench) -> Iterator[Step]:
     first: dict[str, tuple[int, Measured]] = {}
     for count in bench.sizes.listed:
-        if bench.is_exact or count < 1_000_000 or bench.seeds.has("adopted", count):
-            yield Step(f"lists of {count:,}", lambda n=count: _lists(bench, n, first))
-        else:
-            why = f"not measured: `./run bench --only list --listed {count} --minutes 60` first"
-            row = Row(f"lists of {count:,}", ratio=f"{why} makes such a store")
-            yield Step(row.work, lambda row=row: iter([row]))
+        work, options = f"lists of {count:,}", f"--only list --listed {count}"
+        yield bench.step(work, count, partial(_lists, bench, count, first), "adopted", options)
 
 
 def _lists(bench: Bench, count: int, first: dict[str, tuple[int, Measured]]) -> Iterator[Row]:

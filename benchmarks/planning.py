@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from itertools import count as counting
 from pathlib import Path
 
@@ -18,9 +19,8 @@ READ_ONLY = Path(__file__).parent / "only_read.py"
 def reconciles(bench: Bench) -> Iterator[Step]:
     first: dict[str, tuple[int, Measured]] = {}
     for count in bench.sizes.manifests:
-        yield Step(
-            f"`reconcile`, {count:,} manifests", lambda n=count: _reconciles(bench, n, first)
-        )
+        work = f"`reconcile`, {count:,} manifests"
+        yield Step(work, partial(_reconciles, bench, count, first))
 
 
 def _reconciles(bench: Bench, count: int, first: dict[str, tuple[int, Measured]]) -> Iterator[Row]:
@@ -55,7 +55,7 @@ def _reconciles(bench: Bench, count: int, first: dict[str, tuple[int, Measured]]
 
 def validates(bench: Bench) -> Iterator[Step]:
     count = bench.sizes.validated
-    yield Step(f"`validate`, {count:,} manifests", lambda: _validate(bench, count))
+    yield Step(f"`validate`, {count:,} manifests", partial(_validate, bench, count))
 
 
 def _validate(bench: Bench, count: int) -> Iterator[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks import openssl_ca
@@ -22,12 +23,8 @@ ASKED_FOR_FROM = 5_000_000
 
 def crls(bench: Bench) -> Iterator[Step]:
     for count in bench.sizes.entries:
-        if bench.is_exact or count < 1_000_000 or bench.seeds.has("revoked", count):
-            yield Step(f"CRL of {count:,} entries", lambda n=count: _crl(bench, n))
-        else:
-            why = f"not measured: `./run bench --only crl --entries {count} --minutes 60` first"
-            row = Row(f"CRL of {count:,} entries", ratio=f"{why} makes such a store")
-            yield Step(row.work, lambda row=row: iter([row]))
+        work, options = f"CRL of {count:,} entries", f"--only crl --entries {count}"
+        yield bench.step(work, count, partial(_crl, bench, count), "revoked", options)
 
 
 def _crl(bench: Bench, count: int) -> Iterator[Row]:

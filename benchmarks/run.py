@@ -98,10 +98,12 @@ def make_bench(given: argparse.Namespace, place: Path) -> Bench:
     named = {name: tuple(v) if isinstance(v, list) else v for name, v in chosen.items() if v}
     sizes = replace(QUICK if given.quick else Sizes(), **named)
     # What is measured quickly is measured anywhere, and leaves nothing behind.
-    cache = given.cache or (place / "cache" if given.quick else default_cache())
+    usual = place / "cache" if given.quick else default_cache()
+    cache = (given.cache or usual).absolute()
     clock = Clock(given.minutes * 60, place, most_runs=1 if given.quick else 99)
-    is_exact = bool(given.entries or given.listed)
-    return Bench(sizes, clock, Seeds(clock, cache), place, cache, given.quick, is_exact)
+    sized = {"revoked": given.entries, "adopted": given.listed}
+    asked = frozenset(kind for kind, counts in sized.items() if counts)
+    return Bench(sizes, clock, Seeds(clock, cache), place, cache, given.quick, asked)
 
 
 def default_cache() -> Path:
