@@ -63,9 +63,10 @@ class Site:
         at: Path | None = None,
         env: Mapping[str, str] | None = None,
         user: int | None = None,
+        phases: Path | None = None,
     ) -> Forked:
         return Forked(at or self.root, *arguments, env={**self.env, **(env or {})}, user=user,
-                      signatures=self.log)  # fmt: skip
+                      signatures=self.log, phases=phases)  # fmt: skip
 
     def ask(self, names: Iterable[str]) -> None:
         """Write a manifest for each, and commit."""

@@ -19,6 +19,7 @@ from typing import IO
 
 from pki_as_code.cli.main import main
 from tests.e2e.conftest import Done, environment
+from tests.faults.phases import note_phases
 from tests.faults.signatures import log_signatures
 
 
@@ -32,6 +33,7 @@ class Forked:
         env: Mapping[str, str] | None = None,
         user: int | None = None,
         signatures: Path | None = None,
+        phases: Path | None = None,
     ) -> None:
         self._streams: list[IO[bytes]] = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115
         with warnings.catch_warnings():
@@ -43,6 +45,8 @@ class Forked:
                 os.setsid()
                 if signatures is not None:
                     log_signatures(signatures)
+                if phases is not None:
+                    note_phases(phases)
                 if user is not None:
                     os.setgroups([])
                     os.setgid(user)
@@ -94,9 +98,16 @@ class Forked:
         return Done(os.waitstatus_to_exitcode(status), *texts)
 
 
-def run_and_kill(process: Forked, seconds: float) -> Done:
-    """Let it run for so long, then kill it and everything it started."""
-    done = process.wait(seconds)
+def run_and_kill(process: Forked, seconds: float, *, begun: Path | None = None) -> Done:
+    """
+    Let it run for so long, then kill it and everything it started.
+
+    The time runs from when the file `begun` is there, where one is named.
+    """
+    done = None
+    while begun is not None and done is None and not begun.exists():
+        done = process.wait(0)
+    done = done or process.wait(seconds)
     if done is None:
         process.kill()
         done = process.wait()
