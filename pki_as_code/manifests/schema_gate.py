@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import Any, Final
 
 from pki_as_code.model import JsonValue
@@ -52,9 +52,15 @@ class _Compiler:
         if start != "#/definitions" or name not in self._definitions:
             raise UnknownKeywordError(reference)
         if name not in self._compiled:
-            self._compiled[name] = lambda value: self._compiled[name](value)
+            self._compiled[name] = self._later(name)
             self._compiled[name] = self.check(self._definitions[name])
         return self._compiled[name]
+
+    def _later(self, name: str) -> Check:
+        def check(value: Any) -> bool:
+            return self._compiled[name](value)
+
+        return check
 
     def _properties(self, schema: Mapping[str, Any]) -> Check:
         known = {name: self.check(part) for name, part in schema.get("properties", {}).items()}
@@ -145,7 +151,7 @@ def _pattern(_: _Compiler, text: str) -> Check:
     return lambda value: not isinstance(value, str) or search(value) is not None
 
 
-def _length(kind: type, longest: bool) -> Callable[[_Compiler, int], Check]:
+def _length(kind: type[Sized], longest: bool) -> Callable[[_Compiler, int], Check]:
     def make(_: _Compiler, limit: int) -> Check:
         if longest:
             return lambda value: not isinstance(value, kind) or len(value) <= limit
