@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
@@ -19,6 +20,7 @@ from pki_as_code.manifests.yaml_text import SourceText
 from pki_as_code.model import Finding, ObjectId, Source
 
 M = TypeVar("M", bound=Manifest)
+T = TypeVar("T")
 M_co = TypeVar("M_co", bound=Manifest, covariant=True)
 
 
@@ -84,12 +86,26 @@ class ManifestSet:
 
     by_kind: Mapping[type[Manifest], Mapping[ObjectId, Loaded[Any]]]
     unreadable: frozenset[Unreadable] = frozenset()
+    _known: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, what: Hashable, make: Callable[[], T]) -> T:
+        """
+        Return what follows from these manifests, made when it is first asked for.
+
+        For what very many certificates have in common. `what` names it and all it depends on
+        besides the manifests.
+        """
+        try:
+            found: T = self._known[what]
+        except KeyError:
+            found = self._known[what] = make()
+        return found
 
     def of(self, kind: type[M]) -> Mapping[ObjectId, Loaded[M]]:
         """Return the manifests of one kind, in the order of their identities."""
         return cast(Mapping[ObjectId, Loaded[M]], self.by_kind.get(kind, {}))
 
-    @property
+    @cached_property
     def project(self) -> Loaded[Project] | None:
         return next(iter(self.of(Project).values()), None)
 
