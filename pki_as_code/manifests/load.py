@@ -24,6 +24,7 @@ from pki_as_code.manifests.manifest_set import (
     Unreadable,
     make_manifest_set,
 )
+from pki_as_code.manifests.packing import Packed, pack, unpack
 from pki_as_code.manifests.places import is_yaml, place_of
 from pki_as_code.manifests.project import Project
 from pki_as_code.manifests.reading import FileContents, read_file
@@ -72,15 +73,15 @@ def load_manifests(
             ManyReads(tree) as reads,
             closing(Work(partial(_read, reads, second_gate), placed)) as work,
         ):
-            for contents in work.results():
-                loading.add(contents)
+            for file, packed in zip(placed, work.results(), strict=True):
+                loading.add(unpack(packed, file.path))
         findings = sorted(loading.findings, key=_by_place)
         manifests = make_manifest_set(list(loading.loaded.values()), loading.unreadable)
     return LoadResult(manifests, tuple(findings))
 
 
-def _read(tree: Tree, second_gate: bool, file: TreeFile) -> FileContents:
-    return read_file(tree, file, second_gate=second_gate)
+def _read(tree: Tree, second_gate: bool, file: TreeFile) -> Packed:
+    return pack(read_file(tree, file, second_gate=second_gate))
 
 
 def _is_in_a_place(path: str) -> bool:

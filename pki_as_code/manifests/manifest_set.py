@@ -24,7 +24,7 @@ T = TypeVar("T")
 M_co = TypeVar("M_co", bound=Manifest, covariant=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Loaded(Generic[M_co]):
     """A manifest that was read, and what it names beside itself."""
 
@@ -34,9 +34,8 @@ class Loaded(Generic[M_co]):
     document: int = field(compare=False)
     """Which document of the file, from 0."""
 
-    csr: bytes | None = field(default=None, repr=False)
-    """The CSR of a Certificate as it stands in its file or in the manifest, unparsed. None without
-    one, and when it could not be read."""
+    csr_beside: bytes | None = field(default=None, repr=False)
+    """Content of `csrFile`, unparsed."""
 
     csr_path: str = ""
     """Path of the CSR from the root; empty when it is inline or there is none."""
@@ -50,6 +49,18 @@ class Loaded(Generic[M_co]):
     """Content of `crl.file` of a CertificateAuthority, unparsed."""
 
     crl_path: str = ""
+
+    @property
+    def csr(self) -> bytes | None:
+        """
+        The CSR of a Certificate as it stands in its file or in the manifest, unparsed.
+
+        None without one, and when it could not be read.
+        """
+        if self.csr_beside is None and isinstance(self.manifest, Certificate):
+            inline = self.manifest.spec.csr
+            return inline.encode() if inline is not None else None
+        return self.csr_beside
 
     @property
     def path(self) -> str:

@@ -139,7 +139,7 @@ class _Reading:
             object_id,
             document.text,
             document.index,
-            csr=attachments.csr.data,
+            csr_beside=attachments.csr.data if attachments.csr.path else None,
             csr_path=attachments.csr.path,
             adopted_certificate=attachments.adopted.data,
             adopted_path=attachments.adopted.path,
