@@ -67,6 +67,7 @@ def load_manifests(
                 placed += [file] if is_yaml(file.path) or file.mode not in REGULAR_MODES else []
             else:
                 loading.look_for_lost_manifest(tree, file)
+        count = sum(file.path.endswith((".yaml", ".yml")) for file in files)
         del files
         # Children inherit `reads` with nothing open, and leave what they open there to their end.
         with (
@@ -77,7 +78,7 @@ def load_manifests(
                 loading.add(unpack(packed, file.path))
         findings = sorted(loading.findings, key=_by_place)
         manifests = make_manifest_set(list(loading.loaded.values()), loading.unreadable)
-    return LoadResult(manifests, tuple(findings))
+    return LoadResult(manifests, tuple(findings), count)
 
 
 def _read(tree: Tree, second_gate: bool, file: TreeFile) -> Packed:

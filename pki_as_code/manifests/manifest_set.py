@@ -161,6 +161,9 @@ class LoadResult:
     manifests: ManifestSet
     findings: tuple[Finding, ...]
 
+    file_count: int = 0
+    """How many files of YAML there are, in places of manifests and elsewhere."""
+
 
 def make_manifest_set(loaded: list[Loaded[Any]], unreadable: set[Unreadable]) -> ManifestSet:
     """Return the set of manifests whose identities differ, in the order of their identities."""
