@@ -46,6 +46,8 @@ def quoted(text: str, longest: int = 80) -> str:
 
 def has_hidden_characters(text: str) -> bool:
     """Tell whether `text` has a character that `safe` would escape for what it is."""
+    if text.isascii():
+        return not text.isprintable()
     return _HIDDEN.search(text) is not None
 
 

@@ -93,6 +93,23 @@ class Work(Generic[A, B]):
             yield self._function(item) if result is None else result
 
 
+@contextlib.contextmanager
+def without_collecting() -> Iterator[None]:
+    """
+    Do not look for cycles while very many objects are made, of which none is in a cycle.
+
+    The collector begins whenever there are some hundred more, and finds nothing each time.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 def processes() -> int:
     """Return how many children gain: one for each core; 1 where there cannot be any."""
     if sys.platform != "linux" or threading.active_count() > 1:

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from pki_as_code import workers
 from pki_as_code.errors import InvalidValueError, NotFoundError, RepositoryError
 from pki_as_code.gitplumbing import (
     BlobReader,
@@ -22,6 +25,7 @@ from pki_as_code.gitplumbing import (
     remote_ref,
     remote_url,
 )
+from pki_as_code.workers import Work
 
 
 def git(directory: Path, *arguments: str, data: str | None = None) -> str:
@@ -258,6 +262,49 @@ def test_blobs_are_read_one_after_the_other_and_after_a_refusal(
 
 
 # --- Refs ----------------------------------------------------------------------------------------
+
+
+@given(order=st.lists(st.integers(0, 199), max_size=300) | st.just([*range(200)]))
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_files_are_the_same_in_whatever_order_they_are_read(
+    many: tuple[GitRepository, str], order: list[int]
+) -> None:
+    with RevisionTree(*many) as tree:
+        assert len(list(tree.files())) == 200
+        for number in order:
+            assert tree.read(f"d{number % 3}/{number}") == f"content {number}".encode()
+
+
+@pytest.fixture
+def many(root: Path, repository: GitRepository) -> tuple[GitRepository, str]:
+    files = {f"d{number % 3}/{number}": f"content {number}" for number in range(200)}
+    return repository, commit(root, files)
+
+
+def test_a_file_is_read_although_one_after_it_is_missing(
+    root: Path, many: tuple[GitRepository, str]
+) -> None:
+    with RevisionTree(*many) as tree:
+        entries = list(tree.files())
+        blob = entries[3].blob_id
+        (root / ".git/objects" / blob[:2] / blob[2:]).unlink()
+        for entry in (*entries[:3], *entries[4:]):
+            tree.read(entry.path)
+        with pytest.raises(RepositoryError):
+            tree.read(entries[3].path)
+
+
+def test_children_read_blobs_through_a_process_of_their_own(
+    many: tuple[GitRepository, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "processes", lambda: 2)
+    with RevisionTree(*many) as tree:
+        paths = [entry.path for entry in tree.files()]
+        before = [tree.read(path) for path in paths]
+        assert list(Work(tree.read, paths).results()) == before
+        assert [tree.read(path) for path in paths] == before
 
 
 def test_a_ref_is_moved_only_from_where_it_is(root: Path, repository: GitRepository) -> None:

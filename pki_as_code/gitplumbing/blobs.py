@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Final, Self
 
 from pki_as_code.errors import InvalidValueError, RepositoryError
 from pki_as_code.gitplumbing import process
 from pki_as_code.gitplumbing.repository import GitRepository, object_id
+
+MOST_AT_ONCE: Final = 64
+
+_INHERITED: list[subprocess.Popen[bytes]] = []
 
 
 class BlobReader:
@@ -19,6 +25,7 @@ class BlobReader:
         self._repository = repository
         self._finalizer: weakref.finalize[[subprocess.Popen[bytes]], BlobReader] | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._owner = 0
 
     def read(self, blob_id: str, *, limit: int) -> bytes:
         """
@@ -27,9 +34,20 @@ class BlobReader:
         Raises `InvalidValueError` (`path.too_large`) before a larger one is read, and
         `RepositoryError` (`git.no_object`) for what is no blob of this repository.
         """
+        return self.read_many([blob_id], limit=limit)[0]
+
+    def read_many(self, blob_ids: Sequence[str], *, limit: int) -> list[bytes]:
+        """
+        Return several blobs, asked for all at once: waiting for each takes longer than reading it.
+
+        At most `MOST_AT_ONCE`: of more, git could not take the rest before its answers are read.
+        """
         request, answers = self._pipes()
-        request.write(object_id(blob_id).encode() + b"\n")
+        request.write(b"".join([object_id(blob_id).encode() + b"\n" for blob_id in blob_ids]))
         request.flush()
+        return [self._answer(answers, blob_id, limit) for blob_id in blob_ids]
+
+    def _answer(self, answers: IO[bytes], blob_id: str, limit: int) -> bytes:
         header = answers.readline().split()
         if len(header) != 3 or header[1] != b"blob":  # noqa: PLR2004 (id, type, size)
             self.close()
@@ -64,7 +82,13 @@ class BlobReader:
         self.close()
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        if self._process is not None and self._owner != os.getpid():
+            # Of the process that this one was forked from, and the pipes are closed here. Were the
+            # object let go, it would close them once more, whatever has their numbers by then.
+            _INHERITED.append(self._process)
+            self._finalizer = self._process = None
         if self._process is None:
+            self._owner = os.getpid()
             self._process = _start(self._repository.root)
             self._finalizer = weakref.finalize(self, _end, self._process)
         source, output = self._process.stdin, self._process.stdout

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_left
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final, Self
 
-from pki_as_code.errors import InvalidValueError, NotFoundError
+from pki_as_code.errors import InvalidValueError, NotFoundError, RepositoryError
 from pki_as_code.escape import quoted
-from pki_as_code.gitplumbing.blobs import BlobReader
+from pki_as_code.gitplumbing.blobs import MOST_AT_ONCE, BlobReader
 from pki_as_code.gitplumbing.repository import GitRepository, object_id
 
 MAX_FILE_SIZE: Final = 1 << 20
@@ -20,6 +23,11 @@ _SUBMODULE: Final = "160000"
 _SHORT_ID: Final = 7
 _PATHS_AT_A_TIME: Final = 200
 """On one command line."""
+
+_MOST_AHEAD: Final = 1 << 15
+"""Bytes of a file that is read before anybody asks for it."""
+
+_PATH: Final = attrgetter("path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,7 @@ def list_tree(
         header, _, path = record.partition(b"\t")
         mode, _, blob_id, *size = header.decode("ascii").split()
         name = path.decode("utf-8", "surrogateescape")
+        mode = sys.intern(mode)
         yield TreeEntry(name, mode, int(size[0]) if size and size[0] != "-" else 0, blob_id)
 
 
@@ -70,7 +79,11 @@ class RevisionTree:
         self.max_file_size = max_file_size
         self._repository = repository
         self._blobs = BlobReader(repository)
-        self._entries: dict[str, TreeEntry] = {}
+        self._listed: list[TreeEntry] = []
+        self._others: dict[str, TreeEntry] = {}
+        self._ahead: dict[str, bytes] = {}
+        self._ahead_until = ""
+        self._window = 1
 
     @property
     def description(self) -> str:
@@ -79,10 +92,13 @@ class RevisionTree:
 
     def files(self, prefix: str = "") -> Iterator[TreeEntry]:
         """Stream every file, or those below `prefix`, in the order of their paths."""
-        prefixes = [prefix] if prefix else []
-        for entry in list_tree(self._repository, self.commit, *prefixes):
-            self._entries[entry.path] = entry
-            yield entry
+        if prefix:
+            yield from list_tree(self._repository, self.commit, prefix)
+            return
+        if not self._listed:
+            listed = list(list_tree(self._repository, self.commit))
+            self._listed = sorted(listed, key=_PATH)  # git's order is of octets
+        yield from self._listed
 
     def select(self, paths: Collection[str]) -> Iterator[TreeEntry]:
         """Stream the files among `paths`, and those below the directories among them, once each."""
@@ -93,7 +109,7 @@ class RevisionTree:
         for start in range(0, len(wanted), _PATHS_AT_A_TIME):
             chunk = wanted[start : start + _PATHS_AT_A_TIME]
             for entry in list_tree(self._repository, self.commit, *chunk):
-                self._entries[entry.path] = entry
+                self._others[entry.path] = entry
                 if entry.path not in seen:
                     seen.add(entry.path)
                     yield entry
@@ -105,7 +121,7 @@ class RevisionTree:
         Raises `NotFoundError` (`path.not_found`), or `InvalidValueError`: `path.outside` for an
         absolute path or one with `..`, `path.symlink`, `path.submodule`, `path.too_large`.
         """
-        entry = self._entries.get(path) or self._find(path)
+        entry = self._entry(path)
         check_regular(entry)
         if entry.size > self.max_file_size:
             raise InvalidValueError(
@@ -113,7 +129,40 @@ class RevisionTree:
                 help="a manifest or a CSR has a few thousand bytes; remove the file",
                 code="path.too_large",
             )
-        return self._blobs.read(entry.blob_id, limit=self.max_file_size)
+        data = self._ahead.pop(path, None)
+        return self._read_ahead(entry) if data is None else data
+
+    def _read_ahead(self, entry: TreeEntry) -> bytes:
+        """
+        Read a file, and those that follow it when it is beyond the last that was read ahead.
+
+        Who reads many reads them roughly in their order. Where that is not so, or many are left
+        out, no more is read than is asked for.
+        """
+        if entry.path < self._ahead_until:
+            return self._blobs.read(entry.blob_id, limit=self.max_file_size)
+        was_used = 2 * len(self._ahead) <= self._window
+        self._window = min(2 * self._window, MOST_AT_ONCE) if was_used else 1
+        start = bisect_left(self._listed, entry.path, key=_PATH) + 1
+        following = [
+            other
+            for other in self._listed[start : start + self._window - 1]
+            if other.mode in REGULAR_MODES and other.size <= _MOST_AHEAD
+        ]
+        wanted = [entry, *following]
+        try:
+            blobs = self._blobs.read_many([e.blob_id for e in wanted], limit=self.max_file_size)
+        except RepositoryError:  # about one that nobody may ever ask for, or about this one
+            return self._blobs.read(entry.blob_id, limit=self.max_file_size)
+        self._ahead = {e.path: data for e, data in zip(following, blobs[1:], strict=True)}
+        self._ahead_until = wanted[-1].path
+        return blobs[0]
+
+    def _entry(self, path: str) -> TreeEntry:
+        start = bisect_left(self._listed, path, key=_PATH)
+        if start < len(self._listed) and self._listed[start].path == path:
+            return self._listed[start]
+        return self._others.get(path) or self._find(path)
 
     def close(self) -> None:
         self._blobs.close()
@@ -133,7 +182,7 @@ class RevisionTree:
             )
         for entry in list_tree(self._repository, self.commit, path):
             if entry.path == path:
-                self._entries[path] = entry
+                self._others[path] = entry
                 return entry
         raise NotFoundError(
             f"{self.description} has no file {quoted(path)}",

@@ -11,21 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pki_as_code.errors import PkiAsCodeError
-from pki_as_code.escape import has_hidden_characters, quoted, safe
-from pki_as_code.manifests.attachments import (
-    Attachment,
-    Attachments,
-    read_attachments,
-    read_crl_attachment,
-)
-from pki_as_code.manifests.authority import CertificateAuthority
-from pki_as_code.manifests.base import Manifest
-from pki_as_code.manifests.certificate import Certificate
-from pki_as_code.manifests.documents import ParsedDocument, parse_document
 from pki_as_code.manifests.manifest_set import (
     Loaded,
     LoadResult,
@@ -33,20 +24,20 @@ from pki_as_code.manifests.manifest_set import (
     Unreadable,
     make_manifest_set,
 )
-from pki_as_code.manifests.namespace import Namespace
-from pki_as_code.manifests.places import Place, check_namespace, check_place, is_yaml, place_of
+from pki_as_code.manifests.packing import Packed, pack, unpack
+from pki_as_code.manifests.places import is_yaml, place_of
 from pki_as_code.manifests.project import Project
-from pki_as_code.manifests.tree import PLACES, REGULAR_MODES, Tree, TreeFile, not_regular
-from pki_as_code.manifests.yaml_nodes import Document, compose_documents
+from pki_as_code.manifests.reading import FileContents, read_file
+from pki_as_code.manifests.tree import PLACES, REGULAR_MODES, Tree, TreeFile
+from pki_as_code.manifests.tree_reads import ManyReads
 from pki_as_code.manifests.yaml_text import MAX_BYTES, decode_text
-from pki_as_code.model import Finding, ObjectId, Severity, Source
+from pki_as_code.model import Finding, ObjectId, Source
+from pki_as_code.workers import Work, without_collecting
 
 __all__ = ["LoadResult", "Loaded", "ManifestSet", "Unreadable", "load_manifests"]
 
 _PLACE_ROOTS = frozenset(PLACES)
 """Paths that are directories in a repository as it should be; here, links in their stead."""
-
-_ONLY_KEYS_TWICE = frozenset({"yaml.duplicate_key"})
 
 # A file outside the places is looked into only to tell whether it is a manifest that got lost.
 _LOST_DEPTH = 1
@@ -65,13 +56,37 @@ def load_manifests(
 
     Raises `PkiAsCodeError` only when the tree itself cannot be listed.
     """
-    loading = _Loading(tree, second_gate)
-    files = tree.files() if paths is None else tree.select(paths)
-    for file in sorted(files, key=lambda file: file.path):
-        loading.load_file(file)
-    findings = sorted(loading.findings, key=_by_place)
-    manifests = make_manifest_set(list(loading.loaded.values()), loading.unreadable)
-    return LoadResult(manifests, tuple(findings))
+    loading = _Loading()
+    with without_collecting():
+        found = tree.files() if paths is None else tree.select(paths)
+        files = sorted(found, key=lambda file: file.path)
+        placed = []
+        for file in files:
+            if _is_in_a_place(file.path):
+                # Files beside manifests are read with them: not even a look at the others.
+                placed += [file] if is_yaml(file.path) or file.mode not in REGULAR_MODES else []
+            else:
+                loading.look_for_lost_manifest(tree, file)
+        count = sum(file.path.endswith((".yaml", ".yml")) for file in files)
+        del files
+        # Children inherit `reads` with nothing open, and leave what they open there to their end.
+        with (
+            ManyReads(tree) as reads,
+            closing(Work(partial(_read, reads, second_gate), placed)) as work,
+        ):
+            for file, packed in zip(placed, work.results(), strict=True):
+                loading.add(unpack(packed, file.path))
+        findings = sorted(loading.findings, key=_by_place)
+        manifests = make_manifest_set(list(loading.loaded.values()), loading.unreadable)
+    return LoadResult(manifests, tuple(findings), count)
+
+
+def _read(tree: Tree, second_gate: bool, file: TreeFile) -> Packed:
+    return pack(read_file(tree, file, second_gate=second_gate))
+
+
+def _is_in_a_place(path: str) -> bool:
+    return bool(place_of(path).directory) or path in _PLACE_ROOTS
 
 
 def _by_place(finding: Finding) -> tuple[str, int, int, str]:
@@ -81,131 +96,27 @@ def _by_place(finding: Finding) -> tuple[str, int, int, str]:
 
 @dataclass(slots=True)
 class _Loading:
-    tree: Tree
-    second_gate: bool
     loaded: dict[ObjectId, Loaded[Any]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     unreadable: set[Unreadable] = field(default_factory=set)
 
-    def load_file(self, file: TreeFile) -> None:
-        place = place_of(file.path)
-        if not place.directory and file.path not in _PLACE_ROOTS:
-            self._look_for_lost_manifest(file, place)
-            return
-        if file.mode not in REGULAR_MODES:
-            error = not_regular(file.path, file.mode)
-            self._cannot_read(place, file.path, Finding(error.code, error.message, help=error.help))
-            # In the place of a directory, it may hide whole namespaces.
-            self.unreadable.add(Unreadable(place.only_kind(), None, None, file.path))
-            return
-        if not is_yaml(file.path):
-            return
-        if has_hidden_characters(file.path):
-            finding = Finding(
-                "path.invalid",
-                f"the path {quoted(file.path)} has characters that cannot be seen",
-                help="rename the file",
-            )
-            self._cannot_read(place, file.path, finding)
-            return
-        try:
-            data = self.tree.read(file.path)
-        except PkiAsCodeError as error:
-            self._cannot_read(place, file.path, Finding(error.code, error.message, help=error.help))
-            return
-        self._load_data(data, file.path, place)
-
-    def _load_data(self, data: bytes, path: str, place: Place) -> None:
-        text = decode_text(data, path)
-        if isinstance(text, Finding):
-            self._cannot_read(place, path, text)
-            return
-        composed = compose_documents(text)
-        for finding in composed.findings:
-            self._cannot_read(place, path, finding)
-        if not composed.documents and not composed.findings:
-            self.findings.append(
-                Finding(
-                    "manifest.empty_file",
-                    "the file holds nothing",
-                    Source(path),
-                    severity=Severity.WARNING,
-                    help="write a manifest, or remove the file",
-                )
-            )
-        if namespace_finding := check_namespace(place, path):
-            self._cannot_read(place, path, namespace_finding)
-            return
-        for document in composed.documents:
-            if not composed.findings:
-                self._load_document(document, place)
-            elif _ONLY_KEYS_TWICE.issuperset(finding.code for finding in composed.findings):
-                # The rest of it can be judged; it is not kept, whichever key was meant.
-                self.findings += parse_document(document).findings
-
-    def _load_document(self, document: Document, place: Place) -> None:
-        parsed = parse_document(document, second_gate=self.second_gate)
-        self.findings += parsed.findings
-        misplaced = check_place(parsed.kind, place) if parsed.kind else None
-        if misplaced:
-            self.findings.append(misplaced.at(document.source("kind")))
-        attachments = Attachments()
-        if parsed.kind is Certificate:
-            attachments = read_attachments(self.tree, document)
-            self.findings += attachments.findings
-        crl = Attachment()
-        if parsed.kind is CertificateAuthority:
-            crl = read_crl_attachment(self.tree, document)
-            self.findings += [crl.finding] if crl.finding else []
-        if parsed.manifest is None or misplaced:
-            self._note_unreadable(parsed, place, document.text.path)
-            return
-        self._keep(parsed.manifest, document, place, attachments, crl)
-
-    def _keep(
-        self,
-        manifest: Manifest,
-        document: Document,
-        place: Place,
-        attachments: Attachments,
-        crl: Attachment,
-    ) -> None:
-        kind = type(manifest)
-        namespace = place.namespace if kind.namespaced else ""
-        object_id = ObjectId(kind.__name__, namespace, manifest.metadata.name)
-        loaded: Loaded[Any] = Loaded(manifest, object_id, document.text, document.index)
-        if isinstance(manifest, Certificate):
-            loaded = replace(
-                loaded,
-                csr=attachments.csr.data,
-                csr_path=attachments.csr.path,
-                adopted_certificate=attachments.adopted.data,
-                adopted_path=attachments.adopted.path,
-            )
-        if isinstance(manifest, CertificateAuthority):
-            loaded = replace(loaded, crl=crl.data, crl_path=crl.path)
-        if isinstance(manifest, Namespace) and manifest.metadata.name != place.namespace:
-            self.findings.append(
-                Finding(
-                    "manifest.namespace_name",
-                    f"the namespace of this directory is {quoted(place.namespace)}, not "
-                    f"{quoted(manifest.metadata.name)}",
-                    document.source("metadata", "name"),
-                    help=f"write `name: {place.namespace}`",
-                )
-            )
-            return
-        if duplicate := self._duplicate_of(object_id):
+    def add(self, contents: FileContents) -> None:
+        """Take up a file; files come in the order of their paths."""
+        self.findings += contents.findings
+        self.unreadable.update(contents.unreadable)
+        for loaded in contents.loaded:
+            duplicate = self._duplicate_of(loaded.object_id)
+            if duplicate is None:
+                self.loaded[loaded.object_id] = loaded
+                continue
             self.findings.append(
                 Finding(
                     "manifest.duplicate",
-                    f"{_words(object_id)} is there already, at {_name_source(duplicate)}",
-                    document.source("metadata", "name"),
+                    f"{_words(loaded.object_id)} is there already, at {_name_source(duplicate)}",
+                    _name_source(loaded),
                     help="rename one of the two, or remove it",
                 )
             )
-            return
-        self.loaded[object_id] = loaded
 
     def _duplicate_of(self, object_id: ObjectId) -> Loaded[Any] | None:
         """Return what has that identity already; of projects there is one, whatever its name."""
@@ -213,13 +124,14 @@ class _Loading:
             return next((item for i, item in self.loaded.items() if i.kind == object_id.kind), None)
         return self.loaded.get(object_id)
 
-    def _look_for_lost_manifest(self, file: TreeFile, place: Place) -> None:
+    def look_for_lost_manifest(self, tree: Tree, file: TreeFile) -> None:
         """Report a manifest where none is read; any other file there is none of our business."""
-        lost = is_yaml(file.path) and place.depth <= _LOST_DEPTH and not file.path.startswith(".")
+        shallow = place_of(file.path).depth <= _LOST_DEPTH
+        lost = is_yaml(file.path) and shallow and not file.path.startswith(".")
         if not lost or file.mode not in REGULAR_MODES or (file.size or 0) > MAX_BYTES:
             return
         try:
-            data = self.tree.read(file.path)
+            data = tree.read(file.path)
         except PkiAsCodeError:  # then it is no file that anybody wrote as a manifest
             return
         match = _LOST_MANIFEST.search(data)
@@ -238,16 +150,6 @@ class _Loading:
                 help="move it to certificates/, authorities/, profiles/, revocations/ or watchers/",
             )
         )
-
-    def _cannot_read(self, place: Place, path: str, finding: Finding) -> None:
-        self.findings.append(finding.at(Source(safe(path))))
-        self.unreadable.add(Unreadable(place.only_kind(), place.namespace, None, path))
-
-    def _note_unreadable(self, parsed: ParsedDocument, place: Place, path: str) -> None:
-        kind = parsed.kind.__name__ if parsed.kind else place.only_kind()
-        namespaced = parsed.kind.namespaced if parsed.kind else True
-        namespace = place.namespace if namespaced else ""
-        self.unreadable.add(Unreadable(kind, namespace, parsed.name, path))
 
 
 def _words(object_id: ObjectId) -> str:

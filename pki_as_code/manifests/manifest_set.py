@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
@@ -19,10 +20,11 @@ from pki_as_code.manifests.yaml_text import SourceText
 from pki_as_code.model import Finding, ObjectId, Source
 
 M = TypeVar("M", bound=Manifest)
+T = TypeVar("T")
 M_co = TypeVar("M_co", bound=Manifest, covariant=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Loaded(Generic[M_co]):
     """A manifest that was read, and what it names beside itself."""
 
@@ -32,9 +34,8 @@ class Loaded(Generic[M_co]):
     document: int = field(compare=False)
     """Which document of the file, from 0."""
 
-    csr: bytes | None = field(default=None, repr=False)
-    """The CSR of a Certificate as it stands in its file or in the manifest, unparsed. None without
-    one, and when it could not be read."""
+    csr_beside: bytes | None = field(default=None, repr=False)
+    """Content of `csrFile`, unparsed."""
 
     csr_path: str = ""
     """Path of the CSR from the root; empty when it is inline or there is none."""
@@ -48,6 +49,18 @@ class Loaded(Generic[M_co]):
     """Content of `crl.file` of a CertificateAuthority, unparsed."""
 
     crl_path: str = ""
+
+    @property
+    def csr(self) -> bytes | None:
+        """
+        The CSR of a Certificate as it stands in its file or in the manifest, unparsed.
+
+        None without one, and when it could not be read.
+        """
+        if self.csr_beside is None and isinstance(self.manifest, Certificate):
+            inline = self.manifest.spec.csr
+            return inline.encode() if inline is not None else None
+        return self.csr_beside
 
     @property
     def path(self) -> str:
@@ -84,12 +97,26 @@ class ManifestSet:
 
     by_kind: Mapping[type[Manifest], Mapping[ObjectId, Loaded[Any]]]
     unreadable: frozenset[Unreadable] = frozenset()
+    _known: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, what: Hashable, make: Callable[[], T]) -> T:
+        """
+        Return what follows from these manifests, made when it is first asked for.
+
+        For what very many certificates have in common. `what` names it and all it depends on
+        besides the manifests.
+        """
+        try:
+            found: T = self._known[what]
+        except KeyError:
+            found = self._known[what] = make()
+        return found
 
     def of(self, kind: type[M]) -> Mapping[ObjectId, Loaded[M]]:
         """Return the manifests of one kind, in the order of their identities."""
         return cast(Mapping[ObjectId, Loaded[M]], self.by_kind.get(kind, {}))
 
-    @property
+    @cached_property
     def project(self) -> Loaded[Project] | None:
         return next(iter(self.of(Project).values()), None)
 
@@ -133,6 +160,9 @@ class LoadResult:
 
     manifests: ManifestSet
     findings: tuple[Finding, ...]
+
+    file_count: int = 0
+    """How many files of YAML there are, in places of manifests and elsewhere."""
 
 
 def make_manifest_set(loaded: list[Loaded[Any]], unreadable: set[Unreadable]) -> ManifestSet:

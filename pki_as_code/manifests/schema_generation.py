@@ -12,6 +12,7 @@ from pki_as_code.escape import quoted
 from pki_as_code.manifests import KINDS
 from pki_as_code.manifests.base import API_VERSION, Manifest
 from pki_as_code.manifests.schema_draft7 import ManifestSchemaGenerator, to_draft7
+from pki_as_code.manifests.schema_gate import Check, UnknownKeywordError, compile_schema
 from pki_as_code.manifests.suggestions import did_you_mean
 from pki_as_code.model import JsonValue
 
@@ -107,9 +108,21 @@ def _validator(kind: type[Manifest]) -> Draft7Validator:
     return Draft7Validator(schema_of(kind))
 
 
+@cache
+def _gate(kind: type[Manifest]) -> Check | None:
+    """Return the quick check, None for a schema that says more than it knows."""
+    try:
+        return compile_schema(schema_of(kind))
+    except UnknownKeywordError:
+        return None
+
+
 def schema_errors(
     kind: type[Manifest], data: JsonValue
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield (location, message) for everything the schema of a kind objects to in `data`."""
+    gate = _gate(kind)
+    if gate is not None and gate(data):
+        return
     for error in _validator(kind).iter_errors(data):
         yield tuple(error.absolute_path), error.message[:_LONGEST_MESSAGE]

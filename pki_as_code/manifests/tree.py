@@ -23,6 +23,8 @@ SYMLINK_MODE: Final = "120000"
 SUBMODULE_MODE: Final = "160000"
 
 PROJECT_FILE: Final = "pki.yaml"
+
+_FOLLOW_NOTHING: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 PLACES: Final = (
     "authorities",
     "profiles",
@@ -158,27 +160,37 @@ class WorkingTree(NamedTuple):
             raise _unreadable(path, error) from None
 
     def _read(self, path: str) -> bytes:
-        """Open each directory on the way by itself, so that no link can be swapped in between."""
-        *directories, name = path.split("/")
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        directory, _, name = path.rpartition("/")
+        descriptor = self.open_directory(directory, path)
         try:
-            for directory in directories:
-                self._check_mode(descriptor, directory, path, directory=True)
-                following = os.open(directory, flags | os.O_DIRECTORY, dir_fd=descriptor)
-                os.close(descriptor)
-                descriptor = following
-            self._check_mode(descriptor, name, path, directory=False)
-            file = os.open(name, flags | os.O_NONBLOCK, dir_fd=descriptor)
+            return self.read_in(descriptor, name, path)
         finally:
             os.close(descriptor)
-        with os.fdopen(file, "rb") as opened:
-            status = os.fstat(opened.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise not_regular(path, git_mode(status.st_mode))
-            data = opened.read(min(status.st_size, self.max_file_size) + 1)
-            if len(data) > status.st_size:  # it grew just now
-                data += opened.read(self.max_file_size)
+
+    def open_directory(self, directory: str, path: str) -> int:
+        """
+        Return the descriptor of the directory (of the root when it is empty) that holds `path`.
+
+        Each directory on the way is opened by itself, so that no link can be swapped in between.
+        Raises `OSError`, or `InvalidValueError` for what is no directory.
+        """
+        descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        for part in directory.split("/") if directory else ():
+            try:
+                following = self._open_below(descriptor, part, path)
+            finally:
+                os.close(descriptor)
+            descriptor = following
+        return descriptor
+
+    def read_in(self, directory: int, name: str, path: str) -> bytes:
+        """Return the content of the file `name` in an open directory; errors are about `path`."""
+        self._check_mode(directory, name, path, directory=False)
+        file = os.open(name, _FOLLOW_NOTHING | os.O_NONBLOCK, dir_fd=directory)
+        try:
+            data = self._content(file, path)
+        finally:
+            os.close(file)
         if len(data) > self.max_file_size:
             raise InvalidValueError(
                 f"{quoted(path)} is over the limit of {self.max_file_size} bytes",
@@ -186,6 +198,29 @@ class WorkingTree(NamedTuple):
                 code="path.too_large",
             )
         return data
+
+    def _open_below(self, descriptor: int, directory: str, path: str) -> int:
+        try:
+            return os.open(directory, _FOLLOW_NOTHING | os.O_DIRECTORY, dir_fd=descriptor)
+        except OSError:
+            self._check_mode(descriptor, directory, path, directory=True)
+            raise
+
+    def _content(self, file: int, path: str) -> bytes:
+        """Return what is in an open file; of one that is too large more than the limit."""
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise not_regular(path, git_mode(status.st_mode))
+        data = os.read(file, min(status.st_size, self.max_file_size) + 1)
+        if len(data) == status.st_size:
+            return data  # what nearly all are: it ends where it should
+        chunks = [data]
+        size = len(data)
+        while data and size <= self.max_file_size:  # it grew just now, or came in pieces
+            data = os.read(file, self.max_file_size + 1 - size)
+            chunks.append(data)
+            size += len(data)
+        return b"".join(chunks)
 
     def _check_mode(self, descriptor: int, name: str, path: str, *, directory: bool) -> None:
         mode = os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode

@@ -9,7 +9,6 @@ less its floats and its octal and hexadecimal numbers. `country: NO` is text, an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
@@ -18,28 +17,40 @@ import yaml
 from yaml._yaml import CParser
 from yaml.resolver import BaseResolver
 
-from pki_as_code.escape import quoted, safe
+from pki_as_code.escape import safe
 from pki_as_code.manifests.unquoted import UnquotedText
 from pki_as_code.manifests.yaml_places import node_source, source_of, syntax_finding
+from pki_as_code.manifests.yaml_plain import (
+    LONGEST_INTEGER,
+    MAX_DEPTH,
+    MAX_DOCUMENTS,
+    MAX_NODES,
+    NodeLoader,
+    OddError,
+    plain_documents,
+)
+from pki_as_code.manifests.yaml_scan import needs_scan, scan, too_deep
 from pki_as_code.manifests.yaml_text import SourceText, unseen_character
 from pki_as_code.model import Finding, JsonValue, Source
 
-MAX_DEPTH: Final = 32
-MAX_NODES: Final = 20_000
-MAX_DOCUMENTS: Final = 100
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_DOCUMENTS",
+    "MAX_FINDINGS",
+    "MAX_NODES",
+    "Composed",
+    "Document",
+    "compose_document",
+    "compose_documents",
+    "compose_with_findings",
+]
+
 MAX_FINDINGS: Final = 100
 """In one file; more would help nobody."""
-
-# The C composer is recursive and has no limit of its own (60,000 brackets end the process). Text
-# with shorter lines and fewer brackets than this cannot nest deeper than its stack allows.
-_SAFE_LINE: Final = 1_000
-_SAFE_BRACKETS: Final = 1_000
 
 _NULL: Final = "tag:yaml.org,2002:null"
 _BOOL: Final = "tag:yaml.org,2002:bool"
 _INT: Final = "tag:yaml.org,2002:int"
-_LONGEST_INTEGER: Final = 18
-"""Digits: what every reader of YAML and JSON takes for the same number."""
 
 
 class CoreLoader(CParser, BaseResolver):
@@ -94,9 +105,25 @@ def compose_documents(text: SourceText) -> Composed:
     `yaml.anchor`, `yaml.alias`, `yaml.tag`, `yaml.directive`, `yaml.merge_key`,
     `yaml.duplicate_key`, `yaml.non_string_key`, `yaml.control_character`, `yaml.too_long_integer`.
     """
-    findings = tuple(islice(_scan(text), MAX_FINDINGS)) if _needs_scan(text.text) else ()
+    findings = tuple(islice(scan(text), MAX_FINDINGS)) if needs_scan(text.text) else ()
     if findings:
         return Composed((), findings)
+    try:
+        found = enumerate(plain_documents(text.text))
+        documents = tuple(
+            Document(text, index, node, data) for index, (node, data) in found if data is not None
+        )
+    except (OddError, yaml.YAMLError):
+        return compose_with_findings(text)
+    return Composed(documents, ())
+
+
+def compose_with_findings(text: SourceText) -> Composed:
+    """
+    Return the same for a text of which `scan` found nothing, and say what is wrong with it.
+
+    A test holds that it objects to nothing that is read without it.
+    """
     documents: list[Document] = []
     construction = _Construction(text)
     loader = CoreLoader(text.text)
@@ -125,89 +152,12 @@ def compose_documents(text: SourceText) -> Composed:
 
 def compose_document(text: SourceText, index: int) -> Document:
     """Return one document of a text that composed without findings, once more."""
-    loader = CoreLoader(text.text)
+    loader = NodeLoader(text.text)
     loader.check_node()  # reads the start of the stream, which get_node expects to be behind it
     for _ in range(index):
         loader.get_node()
     node: Any = loader.get_node()
     return Document(text, index, node, None)
-
-
-# --- Before composing ----------------------------------------------------------------------------
-
-
-def _needs_scan(text: str) -> bool:
-    """Tell whether the text might have what is refused by its events, or nest too deep."""
-    return (
-        any(character in text for character in "&*!%")
-        or text.count("[") + text.count("{") > _SAFE_BRACKETS
-        or max(map(len, text.split("\n"))) > _SAFE_LINE
-    )
-
-
-def _scan(text: SourceText) -> Iterator[Finding]:
-    """Yield what the events already tell to be refused; stops at what makes going on unsafe."""
-    for match in re.finditer(r"^%.*", text.text, re.MULTILINE):
-        yield Finding(
-            "yaml.directive",
-            "directives are not used in manifests",
-            text.source_at(match.start(), len(match.group().rstrip())),
-            help="remove the line",
-        )
-        return
-    loader = CoreLoader(text.text)
-    depth = 0
-    try:
-        while loader.check_event():
-            event = loader.get_event()
-            if isinstance(event, yaml.CollectionStartEvent):
-                depth += 1
-                if depth > MAX_DEPTH:
-                    yield _too_deep(text, event)
-                    return
-            elif isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
-            if isinstance(event, yaml.NodeEvent):
-                yield from _node_properties(event, text)
-    except yaml.YAMLError as error:
-        yield syntax_finding(error, text)
-
-
-def _node_properties(event: Any, text: SourceText) -> Iterator[Finding]:
-    """Yield what stands before a node: an anchor, a tag; or the alias that stands for one."""
-    index = event.start_mark.index
-    if isinstance(event, yaml.AliasEvent):
-        yield _property("yaml.alias", "alias", text, index, "write the value out")
-        return
-    if event.anchor is not None:
-        begin = text.text.find("&", index)
-        yield _property("yaml.anchor", "anchor", text, begin, "remove it, and write values out")
-    if getattr(event, "tag", None) is not None:
-        begin = text.text.find("!", index)
-        yield _property(
-            "yaml.tag", "tag", text, begin, "remove it; text that begins with `!` needs quotes"
-        )
-
-
-def _property(code: str, what: str, text: SourceText, index: int, help: str) -> Finding:
-    written = re.compile(r"[^\s,\[\]{}]*").match(text.text, index)
-    length = len(written.group()) if written else 1
-    shown = text.text[index : index + length]
-    article = "an" if what[0] in "aeiou" else "a"
-    place = text.source_at(index, max(length, 1))
-    return Finding(
-        code, f"{quoted(shown)} is {article} {what}, which manifests do not use", place, help=help
-    )
-
-
-def _too_deep(text: SourceText, item: Any) -> Finding:
-    mark = item.start_mark
-    return Finding(
-        "yaml.too_deep",
-        f"values nest deeper than {MAX_DEPTH} levels",
-        text.source(mark.line + 1, mark.column + 1, 1),
-        help="no manifest needs that",
-    )
 
 
 # --- Nodes to data -------------------------------------------------------------------------------
@@ -242,7 +192,7 @@ class _Construction:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
         if depth > MAX_DEPTH:
-            self.findings.append(_too_deep(self.text, node))
+            self.findings.append(too_deep(self.text, node))
             return None
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, depth + 1) for item in node.value]
@@ -261,7 +211,7 @@ class _Construction:
                 )
             return text
         if node.tag == _INT:
-            if len(text) > _LONGEST_INTEGER:
+            if len(text) > LONGEST_INTEGER:
                 self.add(
                     "yaml.too_long_integer",
                     f"the number has {len(text)} digits",

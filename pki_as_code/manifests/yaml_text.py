@@ -23,6 +23,10 @@ _UNSEEN_IN_VALUE = re.compile(_UNSEEN.pattern + "|[\r\ud800-\udfff]")
 _PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY-----|AGE-SECRET-KEY-1[0-9A-Z]{8}")
 
 
+_SEEN_OCTETS: Final = bytes((0x09, 0x0A, *range(0x20, 0x7F)))
+"""ASCII that `_UNSEEN` does not match."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceText:
     """The text of one file, for pointing at places in it. Lines and columns count from 1."""
@@ -80,6 +84,8 @@ def decode_text(data: bytes, path: str) -> SourceText | Finding:
             help="save it as UTF-8",
         )
     source_text = SourceText(path, text)
+    if not data.translate(None, _SEEN_OCTETS) and not _may_hold_private_key(data):
+        return source_text  # what nearly all are
     if match := _PRIVATE_KEY.search(text):
         place = source_text.source_at(match.start())
         return Finding(
@@ -98,8 +104,15 @@ def decode_text(data: bytes, path: str) -> SourceText | Finding:
     return source_text
 
 
+def _may_hold_private_key(data: bytes) -> bool:
+    """Tell whether it is worth looking for one: what every match of `_PRIVATE_KEY` has in it."""
+    return b"PRIVATE KEY-----" in data or b"AGE-SECRET-KEY-1" in data
+
+
 def unseen_character(value: str) -> str | None:
     """Return the first character of a value that cannot be seen as it is, None without one."""
+    if value.isascii() and value.isprintable():
+        return None
     match = _UNSEEN_IN_VALUE.search(value)
     return match.group()[0] if match else None
 
@@ -111,7 +124,7 @@ def holds_private_key(data: bytes) -> bool:
     PEM anywhere in it; DER by its beginning: PKCS#8, PKCS#1, SEC 1 and PKCS#12 are a SEQUENCE that
     starts with a version, requests and certificates one that starts with another SEQUENCE.
     """
-    if _PRIVATE_KEY.search(data.decode("latin-1")):
+    if _may_hold_private_key(data) and _PRIVATE_KEY.search(data.decode("latin-1")):
         return True
     header = re.match(rb"\x30(?:[\x00-\x7f]|\x81.|\x82..|\x83...)(.)", data, re.DOTALL)
     return header is not None and header[1] == b"\x02"

@@ -15,21 +15,11 @@ from pki_as_code.errors import InvalidValueError
 from pki_as_code.model import Finding, Severity
 from pki_as_code.pkix.algorithms import SignatureAlgorithm, describe_key
 from pki_as_code.pkix.attributes import attribute_name, value_problem
-from pki_as_code.pkix.der import (
-    BIT_STRING,
-    INTEGER,
-    SEQUENCE,
-    Tlv,
-    check_strict_der,
-    children,
-    expect,
-    read_single,
-)
+from pki_as_code.pkix.csr_parts import read_csr_parts
 from pki_as_code.pkix.general_names import parse_general_name
 from pki_as_code.pkix.key_checks import key_findings
 from pki_as_code.pkix.names import parse_name_der
 from pki_as_code.pkix.pem import decode_single
-from pki_as_code.pkix.public_keys import check_public_key_encoding
 from pki_as_code.pkix.requested_extensions import read_requested_extensions
 from pki_as_code.pkix.signature_identifiers import known_signature_algorithm
 
@@ -79,23 +69,18 @@ def parse_csr(data: bytes, *, size_limit: int = MAX_CSR_BYTES) -> Csr:
         raise _bad("too_large", f"the CSR has {len(data)} bytes, more than {size_limit}")
     der = decode_single(data, PEM_LABELS, what="certificate request (CSR)", source="csr")
     # 2.
-    check_strict_der(der)
-    info, algorithm_identifier, signature = _read_frame(der)
-    version, subject, public_key_info, attributes = _read_info(info)
-    if version.content != b"\x00":
-        raise _bad("bad_version", "the version of the CSR is not 0 (RFC 2986 section 4.1)")
-    check_public_key_encoding(public_key_info)
-    algorithm = known_signature_algorithm(algorithm_identifier)
+    parts = read_csr_parts(der)
+    algorithm = known_signature_algorithm(parts.algorithm)
     # 3.
-    name = parse_name_der(subject.encoding)
-    requested = read_requested_extensions(attributes)
+    name = parse_name_der(parts.subject.encoding)
+    requested = read_requested_extensions(parts.attributes)
     request, public_key = _load(der)
     # 4.
-    _verify(request, public_key, algorithm, info.encoding, signature)
+    _verify(request, public_key, algorithm, parts.info.encoding, parts.signature)
     return Csr(
         der=der,
         public_key=public_key,
-        public_key_der=public_key_info.encoding,
+        public_key_der=parts.public_key_info.encoding,
         subject=name,
         requested_names=requested.names,
         requested_extensions=requested.others,
@@ -142,33 +127,6 @@ def _name_problem(name: str) -> str | None:
     except InvalidValueError as error:
         return error.message
     return None
-
-
-def _read_frame(der: bytes) -> tuple[Tlv, Tlv, bytes]:
-    """CertificationRequest ::= SEQUENCE { info, signatureAlgorithm, signature BIT STRING }"""
-    try:
-        info, algorithm, signature = children(expect(read_single(der), SEQUENCE))
-        expect(info, SEQUENCE)
-        expect(algorithm, SEQUENCE)
-        expect(signature, BIT_STRING)
-    except ValueError:
-        raise _bad("malformed", "the file is not a certificate request (CSR)") from None
-    if signature.content[0] != 0:
-        raise _bad("malformed", "the signature of the CSR does not consist of whole octets")
-    return info, algorithm, signature.content[1:]
-
-
-def _read_info(info: Tlv) -> tuple[Tlv, Tlv, Tlv, Tlv]:
-    """CertificationRequestInfo ::= SEQUENCE { version, subject, subjectPKInfo, attributes [0] }"""
-    try:
-        version, subject, public_key_info, attributes = children(info)
-        expect(version, INTEGER)
-        expect(subject, SEQUENCE)
-        expect(public_key_info, SEQUENCE)
-        expect(attributes, 0xA0)
-    except ValueError:
-        raise _bad("malformed", "the CSR has not the four parts that RFC 2986 gives it") from None
-    return version, subject, public_key_info, attributes
 
 
 def _load(der: bytes) -> tuple[x509.CertificateSigningRequest, PublicKeyTypes]:

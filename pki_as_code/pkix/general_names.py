@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
@@ -19,12 +20,16 @@ from pki_as_code.pkix.uris import absolute_uri
 
 MAX_TEXT_LENGTH: Final = 8192
 
+_REMEMBERED: Final = 512
+"""A name is parsed several times on its way into a certificate, shortly after each other."""
+
 _PREFIXED = re.compile(
     r"(?P<prefix>DNS|IP|email|URI|RID|dirName|otherName):(?P<value>.*)", re.IGNORECASE | re.DOTALL
 )
 _URI_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|urn:", re.IGNORECASE)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def parse_general_name(text: str) -> x509.GeneralName:
     """
     Return the name that `DNS:api.example.com`, `IP:10.0.0.7`, `email:`, `URI:`, `RID:1.2.3`,
@@ -98,6 +103,8 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _is_network(text: str) -> bool:
+    if ":" not in text and not text[:1].isdigit():
+        return False  # every address has a colon, or begins with a digit
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
@@ -41,6 +42,9 @@ from pki_as_code.pkix.der import (
 MAX_TEXT_LENGTH: Final = 8192
 MAX_ATTRIBUTES: Final = 64
 
+_REMEMBERED: Final = 512
+"""Many certificates share the subject of a profile, and each one's own is parsed several times."""
+
 _OID = r"(?:0|1)\.(?:[0-9]|[1-3][0-9])(?:\.(?:0|[1-9][0-9]{0,30})){0,30}"
 _OID = rf"{_OID}|2(?:\.(?:0|[1-9][0-9]{{0,30}})){{1,30}}"
 _KEY = rf" *(?:OID\.)?(?P<key>{_OID}|[A-Za-z][A-Za-z0-9-]*) *="
@@ -52,6 +56,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9._@/:*-]+")
 _ESCAPE_WITH_BACKSLASH = frozenset('\\"+,;<>')
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def parse_name(text: str, *, form: str = "rfc4514") -> x509.Name:
     """
     Return the name `text` writes, its RDNs in the order typed; an empty name for empty text.

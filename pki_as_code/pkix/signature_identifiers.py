@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.pkix.algorithms import SIGNATURE_ALGORITHMS, SignatureAlgorithm
 from pki_as_code.pkix.der import OBJECT_IDENTIFIER, Tlv, children, decode_oid, expect, read_single
@@ -11,6 +13,9 @@ RSASSA_PSS = "1.2.840.113549.1.1.10"
 _BY_IDENTIFIER = {
     algorithm.algorithm_identifier_der: algorithm for algorithm in SIGNATURE_ALGORITHMS.values()
 }
+KNOWN_IDENTIFIERS: Final = frozenset(_BY_IDENTIFIER)
+"""The encodings of all AlgorithmIdentifiers that are known, parameters included."""
+
 _KNOWN_OIDS = frozenset(decode_oid(children(read_single(der))[0].content) for der in _BY_IDENTIFIER)
 _BROKEN_OIDS = frozenset(
     {

@@ -26,7 +26,8 @@ from pki_as_code.model import (
 from pki_as_code.pkix.names import parse_name
 from pki_as_code.plan.authorities import find_authority
 from pki_as_code.plan.defaults import deletion_policy
-from pki_as_code.plan.requests import common_name_of_names, resolve_request
+from pki_as_code.plan.requests import resolve_request
+from pki_as_code.plan.subjects import common_name_of_names
 
 ACCESS = "authorityInfoAccess"
 

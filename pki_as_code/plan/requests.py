@@ -9,16 +9,12 @@ the place that is to be changed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
-
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.manifests.authority import CertificateAuthority
-from pki_as_code.manifests.certificate import Certificate, CertificateSpec
+from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import Loaded, ManifestSet
 from pki_as_code.manifests.profile import Profile
 from pki_as_code.model import (
@@ -31,14 +27,9 @@ from pki_as_code.model import (
 )
 from pki_as_code.pkix.algorithms import key_allowed, usable_key_usages
 from pki_as_code.pkix.csr import Csr, csr_findings, parse_csr
+from pki_as_code.pkix.extensions import ExtensionSet
 from pki_as_code.pkix.general_names import format_general_name, parse_general_name
-from pki_as_code.pkix.names import (
-    common_name,
-    format_name,
-    merge_names,
-    parse_name,
-    with_common_name,
-)
+from pki_as_code.pkix.names import format_name, parse_name
 from pki_as_code.plan.authorities import default_hash, issued_extensions, joined, key_takes_hash
 from pki_as_code.plan.defaults import (
     deletion_policy,
@@ -48,9 +39,7 @@ from pki_as_code.plan.defaults import (
     validity_of_certificate,
 )
 from pki_as_code.plan.renewal import Renewal
-
-COMMON_NAME_LIMIT = 64
-"""RFC 5280 appendix A.1, ub-common-name."""
+from pki_as_code.plan.subjects import subject_and_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +117,8 @@ def _build_request(
 ) -> CertificateRequest | None:
     spec = loaded.manifest.spec
     count = len(findings)
-    _check_key(loaded, csr, profile, findings)
-    subject, names = _subject_and_names(loaded, manifests, profile, findings)
+    _check_key(loaded, manifests, csr, profile, findings)
+    subject, names = subject_and_names(loaded, manifests, profile, findings)
     validity = validity_of_certificate(loaded, profile, manifests, findings)
     hash_name = _hash_name(loaded, manifests, issuer, profile, findings)
     extensions = _extensions(loaded, manifests, issuer, profile, csr)
@@ -155,10 +144,17 @@ def _build_request(
 
 
 def _check_key(
-    loaded: Loaded[Certificate], csr: Csr, profile: Profile, findings: list[Finding]
+    loaded: Loaded[Certificate],
+    manifests: ManifestSet,
+    csr: Csr,
+    profile: Profile,
+    findings: list[Finding],
 ) -> None:
     allowed = profile.spec.keys.allowed
-    if allowed and not key_allowed(csr.public_key, allowed):
+    if allowed and not manifests.once(
+        ("key_allowed", profile.metadata.name, csr.key),
+        lambda: key_allowed(csr.public_key, allowed),
+    ):
         findings.append(
             Finding(
                 "profile.key_not_allowed",
@@ -167,86 +163,6 @@ def _check_key(
                 help=f"make the CSR with one of {', '.join(allowed)}",
             )
         )
-
-
-# --- Subject and names ---------------------------------------------------------------------------
-
-
-def _subject_and_names(
-    loaded: Loaded[Certificate],
-    manifests: ManifestSet,
-    profile: Profile,
-    findings: list[Finding],
-) -> tuple[x509.Name, tuple[str, ...]]:
-    """
-    Settle the subject and the subjectAltName together.
-
-    The common name, where it is a name a certificate can be valid for, is one of the names; without
-    a common name the first DNS name or address becomes it. So `--alt example.com` and
-    `--subject CN=example.com` ask for the same.
-    """
-    spec = loaded.manifest.spec
-    project = manifests.project.manifest.spec if manifests.project else None
-    subject = parse_name(spec.subject or "")
-    for base in (profile.spec.subject, project.defaults.subject if project else None):
-        if base:
-            subject = merge_names(parse_name(base), subject)
-    names = [parse_general_name(text) for text in spec.subject_alt_names]
-    name = common_name(subject)
-    if name is None:
-        first = next((text for item in names if (text := _as_common_name(item))), None)
-        if first is not None:
-            subject = with_common_name(subject, first)
-    elif spec.common_name_in_san:
-        implied = _name_in(name)
-        if implied is not None and implied not in names:
-            names.insert(0, implied)
-    formatted = [format_general_name(item) for item in names]
-    for position, text in enumerate(formatted):
-        if text in formatted[:position]:
-            where = loaded.source("spec", "subjectAltNames")
-            findings.append(
-                Finding("certificate.duplicate_name", f"{text} is listed twice", where,
-                        help="name it once")
-            )  # fmt: skip
-    if not names and name is None:
-        findings.append(
-            Finding(
-                "certificate.no_names",
-                f"{loaded.object_id.path} has neither a common name nor a subjectAltName",
-                loaded.source("spec"),
-                help="add `subjectAltNames: [www.example.com]`, or `subject: CN=...`",
-            )
-        )
-    return subject, tuple(formatted)
-
-
-def common_name_of_names(spec: CertificateSpec, given: Collection[str]) -> bool:
-    """
-    Tell whether one of the names becomes the common name.
-
-    `given` are the dotted OIDs of the attributes that the subject has from elsewhere.
-    """
-    if NameOID.COMMON_NAME.dotted_string in given:
-        return False
-    return any(_as_common_name(parse_general_name(text)) for text in spec.subject_alt_names)
-
-
-def _as_common_name(name: x509.GeneralName) -> str | None:
-    """Return a DNS name or an address as a common name, None for other names or too long ones."""
-    if isinstance(name, x509.DNSName | x509.IPAddress):
-        text = str(name.value)
-        return text if len(text) <= COMMON_NAME_LIMIT else None
-    return None
-
-
-def _name_in(common_name: str) -> x509.GeneralName | None:
-    """Return the name that a common name stands for, None when it is just words (`Jane Doe`)."""
-    try:
-        name = parse_general_name(common_name)
-    except InvalidValueError:
-        return None
-    return name if isinstance(name, x509.DNSName | x509.IPAddress | x509.RFC822Name) else None
 
 
 # --- Hash and extensions -------------------------------------------------------------------------
@@ -260,7 +176,8 @@ def _hash_name(
     findings: list[Finding],
 ) -> str | None:
     asked = loaded.manifest.spec.algorithm
-    if not key_takes_hash(issuer.manifest):
+    name = issuer.object_id.name
+    if not manifests.once(("key_takes_hash", name), lambda: key_takes_hash(issuer.manifest)):
         if asked is not None:
             findings.append(
                 Finding(
@@ -272,7 +189,11 @@ def _hash_name(
                 )
             )
         return None
-    return asked or profile.spec.algorithm or default_hash(issuer, manifests)
+    return (
+        asked
+        or profile.spec.algorithm
+        or manifests.once(("default_hash", name), lambda: default_hash(issuer, manifests))
+    )
 
 
 def _extensions(
@@ -283,6 +204,22 @@ def _extensions(
     csr: Csr,
 ) -> tuple[RequestedExtension, ...]:
     own = loaded.manifest.spec.extensions
+    if own is not None:
+        return _joined_extensions(own, manifests, issuer, profile, csr)
+    # Most ask for none: then they are the same for all keys of a type, and one tuple for all.
+    return manifests.once(
+        ("extensions", issuer.object_id.name, profile.metadata.name, csr.key),
+        lambda: _joined_extensions(None, manifests, issuer, profile, csr),
+    )
+
+
+def _joined_extensions(
+    own: ExtensionSet | None,
+    manifests: ManifestSet,
+    issuer: Loaded[CertificateAuthority],
+    profile: Profile,
+    csr: Csr,
+) -> tuple[RequestedExtension, ...]:
     shared = profile.spec.extensions
     found: dict[str, RequestedExtension] = {}
     for extension in own.requested() if own else ():

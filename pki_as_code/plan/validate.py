@@ -15,7 +15,6 @@ from cryptography import x509
 
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.manifests.authority import CertificateAuthority
-from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import ManifestSet
 from pki_as_code.model import Finding, ObjectId, Severity, format_time
 from pki_as_code.plan.authorities import (
@@ -26,7 +25,8 @@ from pki_as_code.plan.authorities import (
 from pki_as_code.plan.given_certificates import certificate_differs, lasting_differences
 from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.references import REFERENCE_CHECKS
-from pki_as_code.plan.requests import ResolvedCertificate, resolve_request
+from pki_as_code.plan.requests import ResolvedCertificate
+from pki_as_code.plan.resolving import resolve_certificates
 from pki_as_code.workers import Work
 
 
@@ -55,14 +55,7 @@ Check = Callable[[Context], Iterator[Finding]]
 
 def resolve_all(manifests: ManifestSet) -> Desired:
     """Resolve every Certificate, in the order of their identities."""
-    certificates = manifests.of(Certificate)
-    return Desired(
-        manifests,
-        tuple(
-            resolve_request(certificates[object_id], manifests)
-            for object_id in sorted(certificates)
-        ),
-    )
+    return Desired(manifests, resolve_certificates(manifests))
 
 
 def validate_manifests(desired: Desired, now: datetime, *, drafts: bool = True) -> list[Finding]:

@@ -34,13 +34,13 @@ def validate_repository(
         *validate_manifests(desired, now),
     ]
     places = {path: _below_root(repository.root, start, path) for path in paths}
+    if not places:
+        return findings, loaded.file_count
     every = [file.path for file in tree.files()]
     _check_named(places, every)
-    files = [path for path in every if path.endswith((".yaml", ".yml"))]
-    if places:
-        named = places.values()
-        files = [path for path in files if _is_in(path, named)]
-        findings = [f for f in findings if f.source is not None and _is_in(f.source.path, named)]
+    named = places.values()
+    files = [path for path in every if path.endswith((".yaml", ".yml")) and _is_in(path, named)]
+    findings = [f for f in findings if f.source is not None and _is_in(f.source.path, named)]
     return findings, len(files)
 
 

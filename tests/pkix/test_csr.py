@@ -25,6 +25,7 @@ from pki_as_code.errors import InvalidValueError
 from pki_as_code.escape import has_hidden_characters
 from pki_as_code.model import Severity
 from pki_as_code.pkix.csr import Csr, csr_findings, parse_csr
+from pki_as_code.pkix.csr_parts import checked_parts, usual_parts
 from pki_as_code.pkix.der import (
     encode_bit_string,
     encode_explicit,
@@ -659,3 +660,51 @@ def test_the_signature_is_over_the_bytes_of_the_csr() -> None:
         csr.signature, csr.tbs_certrequest_bytes, padding.PKCS1v15(), hashes.SHA256()
     )
     assert encode_octet_string(parse_csr(der).der) == encode_octet_string(der)
+
+
+# --- The usual CSR -------------------------------------------------------------------------------
+
+USUAL = [
+    make_csr(private_key(name), attributes=attributes)
+    for name in ("P-256", "P-384", "RSA-2048", "Ed25519")
+    for attributes in ((), (san(encode_tlv(0x82, b"a.example.com")),))
+]
+
+
+@pytest.mark.parametrize("der", USUAL)
+def test_a_usual_csr_needs_no_second_look(der: bytes) -> None:
+    assert usual_parts(der) == checked_parts(der)
+
+
+@given(st.sampled_from(USUAL), st.data())
+@settings(max_examples=500, deadline=None)
+def test_no_csr_is_usual_that_is_refused_when_looked_at_closely(der: bytes, data: object) -> None:
+    draw = data.draw  # type: ignore[attr-defined]
+    octets = bytearray(der)
+    for _ in range(draw(st.integers(1, 2))):
+        position = draw(st.integers(0, len(octets) - 1) | st.integers(0, min(140, len(octets) - 1)))
+        new = draw(st.sampled_from([0x00, 0x01, 0x02, 0x04, 0x30, 0x31, 0x80, 0xA0, 0xFF]))
+        match draw(st.sampled_from(["put", "add", "drop"])):
+            case "put":
+                octets[position] = draw(st.integers(0, 255))
+            case "add":
+                octets.insert(position, new)
+            case "drop":
+                del octets[position]
+    found = usual_parts(bytes(octets))
+    if found is not None:
+        assert found == checked_parts(bytes(octets))
+
+
+@pytest.mark.parametrize("depth", [27, 28, 29, 30, 31, 32])
+def test_a_csr_that_nests_too_deep_is_not_usual(depth: int) -> None:
+    nested = encode_integer(1)
+    for _ in range(depth):
+        nested = encode_sequence(nested)
+    der = make_csr(private_key("P-256"), attributes=(attribute("1.2.3", nested),))
+    found = usual_parts(der)
+    if found is not None:
+        assert found == checked_parts(der)
+    else:
+        with pytest.raises(InvalidValueError, match="nested"):
+            checked_parts(der)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ipaddress
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.escape import has_hidden_characters
+from pki_as_code.pkix.dns import checked_host_name, host_name
 from pki_as_code.pkix.general_names import (
+    _is_network,
     format_general_name,
     parse_constraint_name,
     parse_general_name,
@@ -543,3 +546,69 @@ def test_constraints_are_read_and_written(text: str, canonical: str) -> None:
 )
 def test_what_cannot_be_a_constraint_is_refused(text: str) -> None:
     refused(text, parse_constraint_name)
+
+
+# --- Quick ways ----------------------------------------------------------------------------------
+
+PART = st.sampled_from(
+    [
+        "a",
+        "b-c",
+        "1",
+        "0x1",
+        "*",
+        "",
+        "-",
+        "a-",
+        "xn--",
+        "xn--bcher-kva",
+        "ab--c",
+        "A",
+        "a" * 63,
+        "a" * 64,
+        "bücher",
+        "[",
+        "::1",
+        "10",
+        "_a",
+        "a\n",
+    ]
+)
+NAMES = st.lists(PART, max_size=5).map(".".join) | st.text("ab1.-*:[]x\u0660", max_size=12)
+
+
+@given(NAMES, st.booleans())
+@example("*.a", True)
+@example("*.a.b", True)
+@example("*.a.b", False)
+@example("a.1", False)
+@example("a\n", False)
+@example(".".join(["a" * 63] * 4), False)
+@example(".".join(["a" * 62] * 4) + ".a", True)
+@settings(max_examples=500, deadline=None)
+def test_plain_host_names_are_what_they_are_when_looked_at_closely(
+    text: str, wildcard: bool
+) -> None:
+    def outcome(read: Callable[..., str]) -> object:
+        try:
+            return read(text, wildcard=wildcard)
+        except InvalidValueError as error:
+            return error.code, error.message, error.help
+
+    assert outcome(host_name) == outcome(checked_host_name)
+
+
+@given(NAMES | st.from_regex(r"[0-9a-f.:/%]{1,20}", fullmatch=True))
+@example("fe80::1%eth0")
+@example("::/0")
+@example("0/0")
+@settings(max_examples=500, deadline=None)
+def test_what_is_no_network_at_first_sight_is_none(text: str) -> None:
+    def is_one() -> bool:
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            return False
+        return True
+
+    assert _is_network(text) == is_one()

@@ -30,7 +30,7 @@ _REMEMBERED_OCTETS: Final = 512
 """Larger values are rarely the same in two certificates."""
 
 
-def check_strict_der(data: bytes) -> None:
+def check_strict_der(data: bytes, *, level: int = 1) -> None:
     """
     Raise `InvalidValueError` (`der.not_strict`) unless `data` is one value in DER (X.690 10, 11).
 
@@ -39,8 +39,10 @@ def check_strict_der(data: bytes) -> None:
     strings, valid UTF-8, times in UTC with seconds, SET OF in ascending order, nothing behind the
     end, at most `MAX_DEPTH` levels. What needs the schema (DEFAULT omitted, named bits trimmed,
     alphabets of strings) is the business of the caller; OCTET STRINGs are not looked into.
+
+    `level` is the one on which the value stands, 1 for one that is in no other.
     """
-    _check(read_single(data), 1)
+    _check(read_single(data), level)
 
 
 def _check(tlv: Tlv, depth: int) -> None:
