@@ -761,6 +761,9 @@ class Plan:
     waiting: tuple[ObjectId, ...] = ()
     """Objects that failed and are left out until they are tried again."""
 
+    judged: frozenset[bytes] = field(default=frozenset(), compare=False, repr=False)
+    """Marks of the drafts that were judged and found to be without an error (`pkix.judged`)."""
+
     @property
     def digest(self) -> str:
         """Name the reviewed plan. Neither the time nor the commit is part of it, its effect is."""

@@ -68,7 +68,7 @@ def apply_plan(plan: Plan, workspace: Workspace, settings: Settings) -> Iterator
         ContentionError: another runner wrote meanwhile; what was yielded stands.
         StoreError: the store cannot be written.
     """
-    run = _Run(workspace, settings, plan.commit)
+    run = _Run(workspace, settings, plan.commit, plan.judged)
     yield from run.record_decisions(plan.changes)
     known = workspace.store.authorities()
     crls = [change for change in plan.changes if isinstance(change, PublishCrl)]
@@ -104,7 +104,14 @@ def record_reconciled(workspace: Workspace, settings: Settings, commit: str) -> 
 class _Run:
     """One carrying out of a plan."""
 
-    def __init__(self, workspace: Workspace, settings: Settings, commit: str) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        settings: Settings,
+        commit: str,
+        judged: frozenset[bytes] = frozenset(),
+    ) -> None:
+        self.judged = judged
         self.workspace, self.settings, self.commit = workspace, settings, commit
         self.store, self.issuers = workspace.store, settings.issuers
         self.askers = Askers(workspace.repository, commit)
@@ -208,7 +215,7 @@ class _Run:
             else:
                 found.changes.append(change)
                 found.orders.append(Order(request, issuer, self._origin(change, commits)))
-        found.begin(self.settings.now)
+        found.begin(self.settings.now, self.judged)
         return found
 
     def _origin(self, change: IssueCertificate, commits: Mapping[str, str]) -> Origin:

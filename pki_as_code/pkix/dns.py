@@ -20,6 +20,7 @@ MAX_TEXT_LENGTH: Final = 2048
 _LABELS_AFTER_WILDCARD = 2
 
 _LDH_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_DIGITS_AND_DOTS = re.compile(r"[\[\]0-9.]*")
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
 # RFC 5321 section 4.1.2: Dot-string. Quoted strings are legal and are never what was meant.
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -141,6 +142,8 @@ def _check_a_label(text: str, label: str) -> None:
 
 
 def _refuse_ip_address(text: str) -> None:
+    if ":" not in text and not _DIGITS_AND_DOTS.fullmatch(text):
+        return  # what nearly all are: only colons, or digits alone, make an address
     try:
         ipaddress.ip_address(text.strip("[]"))
     except ValueError:

@@ -104,8 +104,8 @@ class Workspace:
             retry=retry,
         )
         plan = make_plan(desired, observation, frame)
-        problems = judge_changes(plan, desired, observation, self.store, now)
-        return without_faulty(plan, [*findings, *problems])
+        problems, judged = judge_changes(plan, desired, observation, self.store, now)
+        return without_faulty(replace(plan, judged=judged), [*findings, *problems])
 
     def observe(self, desired: Desired, now: datetime) -> Observation:
         """Ask the store for what a plan of `desired` needs to know."""

@@ -3,8 +3,8 @@ Lints: a certificate as it would be signed, to what is wrong with it.
 
 To add one: write a function that takes a `Linted` and yields findings, cite its source in the
 docstring, and put it into the `LINTS` of its module; into its `LINTS_OF_FRAME` too when it looks
-only at what the certificates of an issuer and a profile have in common (`frame`). Path lengths and name constraints, which
-concern the whole chain, are judged by `pkix.constraints`.
+only at what the certificates of an issuer and a profile have in common (`frame`). Path lengths and
+name constraints, which concern the whole chain, are judged by `pkix.constraints`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.model import Finding
+from pki_as_code.pkix import der
 from pki_as_code.pkix.lint import authorities, encoding, extensions, fields, names
 from pki_as_code.pkix.lint.base import Lint, Linted, RawCertificate, error
 from pki_as_code.pkix.lint.encoding import encoding_findings
-from pki_as_code.pkix.lint.frame import Frame
+from pki_as_code.pkix.lint.frame import Frame, only_serial_number
 from pki_as_code.pkix.raw_certificate import read_tbs_certificate
 
-__all__ = ["LINTS", "LINTS_OF_FRAME", "lint_certificate", "lint_plainly"]
+__all__ = ["LINTS", "LINTS_OF_FRAME", "lint_certificate", "lint_plainly", "serial_number_findings"]
 
 LINTS: tuple[Lint, ...] = (
     *encoding.LINTS,
@@ -73,6 +74,11 @@ def lint_plainly(certificate: x509.Certificate, issuer: x509.Certificate | None)
     raw = read_tbs_certificate(certificate.tbs_certificate_bytes)
     above = RawCertificate.of(issuer) if issuer is not None else None
     return findings or _findings(Linted(certificate, raw, above), LINTS)
+
+
+def serial_number_findings(serial_number: der.Tlv) -> list[Finding]:
+    """Return what is wrong with the serial number of a certificate whose rest is judged."""
+    return _findings(only_serial_number(serial_number), fields.LINTS_OF_SERIAL_NUMBER)
 
 
 def _findings(linted: Linted, lints: Iterable[Lint]) -> list[Finding]:

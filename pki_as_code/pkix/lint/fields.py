@@ -230,3 +230,5 @@ LINTS_OF_FRAME = (
     issuer_name_is_the_subject_of_the_issuer,
     there_are_no_unique_identifiers,
 )
+
+LINTS_OF_SERIAL_NUMBER = (serial_number_is_positive_and_short, serial_number_has_entropy)

@@ -104,3 +104,8 @@ def _shown(extension: bytes | ExtensionOfEach) -> RawExtension:
         return read_extension(der.read_single(extension))
     oid, critical, has_default = extension
     return RawExtension(oid, critical, _HIDDEN, has_default, _HIDDEN)
+
+
+def only_serial_number(serial_number: der.Tlv) -> Linted:
+    """Return a certificate of which nothing but the serial number is shown."""
+    return Linted(_HIDDEN, RawTbsCertificate(_HIDDEN, serial_number, *[_HIDDEN] * 9), None)
