@@ -16,6 +16,7 @@ from collections.abc import Collection, Sequence
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pki_as_code.errors import InvalidValueError
 from pki_as_code.pkix import der
 from pki_as_code.pkix.lint import serial_number_findings
 from pki_as_code.pkix.serial_numbers import MAX_OCTETS
@@ -54,16 +55,19 @@ def is_judged(
 
 def _split(tbs_certificate: bytes) -> tuple[der.Tlv, bytes] | None:
     """Return the serial number, and the fields behind it; None unless all before them is DER."""
-    tag, start, end = der.read_head(tbs_certificate)
-    if tag != der.SEQUENCE or end != len(tbs_certificate):
+    try:
+        tag, start, end = der.read_head(tbs_certificate)
+        serial_number, rest_at = der.read_tlv(tbs_certificate, start + len(_VERSION_3))
+    except InvalidValueError:
         return None
-    if not tbs_certificate.startswith(_VERSION_3, start):
-        return None
-    serial_number, rest_at = der.read_tlv(tbs_certificate, start + len(_VERSION_3))
     number = der.decode_integer(serial_number.content)
-    if serial_number.encoding != der.encode_integer(number):
-        return None
-    return serial_number, tbs_certificate[rest_at:]
+    is_frame = (
+        tag == der.SEQUENCE
+        and end == len(tbs_certificate)
+        and tbs_certificate.startswith(_VERSION_3, start)
+        and serial_number.encoding == der.encode_integer(number)
+    )
+    return (serial_number, tbs_certificate[rest_at:]) if is_frame else None
 
 
 def _digest(rest: bytes, chain: tuple[x509.Certificate, ...]) -> bytes:
