@@ -47,6 +47,7 @@ from pki_as_code.stores.entries import (
     Reserved,
 )
 from pki_as_code.stores.interface import CrlKey
+from pki_as_code.workers import settled_memory
 from pki_as_code.workspace import Workspace
 
 Prepared = tuple[Change, PreparedCertificate, Issuer]
@@ -183,7 +184,12 @@ class _Run:
         """Reserve, sign and record in batches, one authority after the other."""
         commits = self.askers.commits([path for c in changes for path in (c.path, c.csr_path)])
         ordered = sorted(changes, key=lambda c: (c.request.issuer, c.object_id))
-        batches = batches_of(ordered)
+        with settled_memory():
+            yield from self._issue_in_batches(batches_of(ordered), commits)
+
+    def _issue_in_batches(
+        self, batches: Iterator[list[IssueCertificate]], commits: Mapping[str, str]
+    ) -> Iterator[Outcome]:
         current = following = self._begin(next(batches, []), commits)
         try:
             while following.changes or following.failed:

@@ -36,7 +36,7 @@ from pki_as_code.plan.observation import Observation
 from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.validate import Desired
 from pki_as_code.stores.interface import CertificateFilter, Store
-from pki_as_code.workers import Work
+from pki_as_code.workers import Work, settled_memory
 
 OF_ONE_OBJECT = ("certificates/", "revocations/", "watchers/")
 """Places whose manifests nothing else stands on."""
@@ -140,7 +140,7 @@ def judge_changes(
 def _judged(preview: Preview, plan: Plan) -> Iterator[tuple[list[Finding], bytes | None]]:
     """Yield what is said of each certificate that would be signed, in the order of the plan."""
     requests = [change.request for change in plan.changes if _is_judged(change)]
-    with closing(Work(preview.judge, requests)) as work:
+    with settled_memory(), closing(Work(preview.judge, requests)) as work:
         yield from work.results()
 
 
