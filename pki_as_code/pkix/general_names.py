@@ -19,6 +19,7 @@ from pki_as_code.pkix.uris import absolute_uri
 
 MAX_TEXT_LENGTH: Final = 8192
 
+_DIGITS_AND_DOTS = re.compile(r"[0-9./]*")
 _PREFIXED = re.compile(
     r"(?P<prefix>DNS|IP|email|URI|RID|dirName|otherName):(?P<value>.*)", re.IGNORECASE | re.DOTALL
 )
@@ -98,6 +99,8 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _is_network(text: str) -> bool:
+    if ":" not in text and not _DIGITS_AND_DOTS.fullmatch(text):
+        return False  # only colons, or nothing but numbers, make an address
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError:

@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from cryptography import x509
 
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.certificate import Certificate
-from pki_as_code.manifests.load import ManifestSet
-from pki_as_code.model import Finding, ObjectId, Severity, format_time
+from pki_as_code.manifests.load import Loaded, ManifestSet
+from pki_as_code.model import CertificateRequest, Finding, ObjectId, Severity, format_time
 from pki_as_code.plan.authorities import (
     cycle_findings,
     parents_first,
@@ -26,8 +27,9 @@ from pki_as_code.plan.authorities import (
 from pki_as_code.plan.given_certificates import certificate_differs, lasting_differences
 from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.references import REFERENCE_CHECKS
+from pki_as_code.plan.renewal import Renewal
 from pki_as_code.plan.requests import ResolvedCertificate, resolve_request
-from pki_as_code.workers import Work
+from pki_as_code.workers import Work, settled_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +52,29 @@ class Context:
         return self.desired.manifests
 
 
+_Parts = tuple[CertificateRequest | None, tuple[Finding, ...], str, Renewal | None]
+
 Check = Callable[[Context], Iterator[Finding]]
 
 
 def resolve_all(manifests: ManifestSet) -> Desired:
     """Resolve every Certificate, in the order of their identities."""
     certificates = manifests.of(Certificate)
-    return Desired(
-        manifests,
-        tuple(
-            resolve_request(certificates[object_id], manifests)
-            for object_id in sorted(certificates)
-        ),
-    )
+    loaded = [certificates[object_id] for object_id in sorted(certificates)]
+    with settled_memory(), closing(Work(partial(_resolved, manifests), loaded)) as work:
+        return Desired(
+            manifests,
+            tuple(
+                ResolvedCertificate(certificate, *parts)
+                for certificate, parts in zip(loaded, work.results(), strict=True)
+            ),
+        )
+
+
+def _resolved(manifests: ManifestSet, loaded: Loaded[Certificate]) -> _Parts:
+    """Return what comes back from another process: all but the manifest, which is here already."""
+    found = resolve_request(loaded, manifests)
+    return found.request, found.findings, found.deletion_policy, found.renewal
 
 
 def validate_manifests(desired: Desired, now: datetime, *, drafts: bool = True) -> list[Finding]:
