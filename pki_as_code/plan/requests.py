@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from cryptography import x509
@@ -25,11 +25,10 @@ from pki_as_code.model import (
     CertificateRequest,
     Finding,
     JsonValue,
-    RequestedExtension,
     Source,
     format_time,
 )
-from pki_as_code.pkix.algorithms import key_allowed, usable_key_usages
+from pki_as_code.pkix.algorithms import key_allowed
 from pki_as_code.pkix.csr import Csr, csr_findings, parse_csr
 from pki_as_code.pkix.general_names import format_general_name, parse_general_name
 from pki_as_code.pkix.names import (
@@ -39,7 +38,7 @@ from pki_as_code.pkix.names import (
     parse_name,
     with_common_name,
 )
-from pki_as_code.plan.authorities import default_hash, issued_extensions, joined, key_takes_hash
+from pki_as_code.plan.authorities import default_hash, key_takes_hash
 from pki_as_code.plan.defaults import (
     deletion_policy,
     find_issuer,
@@ -48,6 +47,7 @@ from pki_as_code.plan.defaults import (
     validity_of_certificate,
 )
 from pki_as_code.plan.renewal import Renewal
+from pki_as_code.plan.shared_extensions import SharedExtensions
 
 COMMON_NAME_LIMIT = 64
 """RFC 5280 appendix A.1, ub-common-name."""
@@ -78,9 +78,11 @@ class ResolvedCertificate:
         return self.loaded.source("spec", "subject") if spec.subject else self.loaded.source("spec")
 
 
-def resolve_request(loaded: Loaded[Certificate], manifests: ManifestSet) -> ResolvedCertificate:
+def resolve_request(
+    loaded: Loaded[Certificate], manifests: ManifestSet, shared: SharedExtensions | None = None
+) -> ResolvedCertificate:
     """
-    Resolve one Certificate.
+    Resolve one Certificate; `shared` is for the same manifests, kept from one to the next.
 
     1. Parse the CSR, verify that its maker holds the key, judge the key.
     2. Find the authority and the profile.
@@ -99,7 +101,8 @@ def resolve_request(loaded: Loaded[Certificate], manifests: ManifestSet) -> Reso
     if issuer is not None and profile is not None:
         renewal = renewal_of(loaded, profile, manifests)
         if csr is not None:
-            request = _build_request(loaded, manifests, csr, issuer, profile, findings)
+            shared = shared or SharedExtensions(manifests)
+            request = _build_request(loaded, shared, csr, issuer, profile, findings)
     return ResolvedCertificate(loaded, request, tuple(findings), policy, renewal)
 
 
@@ -120,19 +123,18 @@ def _parse_csr(loaded: Loaded[Certificate], findings: list[Finding]) -> Csr | No
 
 def _build_request(
     loaded: Loaded[Certificate],
-    manifests: ManifestSet,
+    shared: SharedExtensions,
     csr: Csr,
     issuer: Loaded[CertificateAuthority],
     profile: Profile,
     findings: list[Finding],
 ) -> CertificateRequest | None:
-    spec = loaded.manifest.spec
+    spec, manifests = loaded.manifest.spec, shared.manifests
     count = len(findings)
     _check_key(loaded, csr, profile, findings)
     subject, names = _subject_and_names(loaded, manifests, profile, findings)
     validity = validity_of_certificate(loaded, profile, manifests, findings)
     hash_name = _hash_name(loaded, manifests, issuer, profile, findings)
-    extensions = _extensions(loaded, manifests, issuer, profile, csr)
     if [f for f in findings[count:] if f.severity == "error"]:
         return None
     seconds = int(validity.total_seconds()) if validity is not None else None
@@ -147,7 +149,7 @@ def _build_request(
         not_after=spec.not_after,
         backdate_seconds=int(profile.spec.validity.backdate.total_seconds()),
         hash_algorithm=hash_name,
-        extensions=extensions,
+        extensions=shared.for_certificate(loaded, csr, issuer, profile),
         reissue=spec.reissue,
         crl_shards=issuer.manifest.spec.crl.shards,
         intent=_intent(loaded, csr),
@@ -249,7 +251,7 @@ def _name_in(common_name: str) -> x509.GeneralName | None:
     return name if isinstance(name, x509.DNSName | x509.IPAddress | x509.RFC822Name) else None
 
 
-# --- Hash and extensions -------------------------------------------------------------------------
+# --- Hash and intent -----------------------------------------------------------------------------
 
 
 def _hash_name(
@@ -273,31 +275,6 @@ def _hash_name(
             )
         return None
     return asked or profile.spec.algorithm or default_hash(issuer, manifests)
-
-
-def _extensions(
-    loaded: Loaded[Certificate],
-    manifests: ManifestSet,
-    issuer: Loaded[CertificateAuthority],
-    profile: Profile,
-    csr: Csr,
-) -> tuple[RequestedExtension, ...]:
-    own = loaded.manifest.spec.extensions
-    shared = profile.spec.extensions
-    found: dict[str, RequestedExtension] = {}
-    for extension in own.requested() if own else ():
-        found[extension.name] = extension
-    for extension in shared.requested() if shared else ():
-        # A profile speaks of keys in general: it holds as far as this key goes (RFC 8813, 9295).
-        if extension.name == "keyUsage":
-            usable = usable_key_usages(csr.public_key, extension.value)
-            if not usable:
-                continue
-            extension = replace(extension, value=list(usable))  # noqa: PLW2901
-        found[extension.name] = joined(found.get(extension.name), extension)
-    for extension in issued_extensions(issuer, profile, manifests):
-        found[extension.name] = joined(found.get(extension.name), extension)
-    return tuple(found[name] for name in sorted(found))
 
 
 def _intent(loaded: Loaded[Certificate], csr: Csr) -> dict[str, JsonValue]:

@@ -29,6 +29,7 @@ from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.references import REFERENCE_CHECKS
 from pki_as_code.plan.renewal import Renewal
 from pki_as_code.plan.requests import ResolvedCertificate, resolve_request
+from pki_as_code.plan.shared_extensions import SharedExtensions
 from pki_as_code.workers import Work, settled_memory
 
 
@@ -61,7 +62,8 @@ def resolve_all(manifests: ManifestSet) -> Desired:
     """Resolve every Certificate, in the order of their identities."""
     certificates = manifests.of(Certificate)
     loaded = [certificates[object_id] for object_id in sorted(certificates)]
-    with settled_memory(), closing(Work(partial(_resolved, manifests), loaded)) as work:
+    resolved = partial(_resolved, manifests, SharedExtensions(manifests))
+    with settled_memory(), closing(Work(resolved, loaded)) as work:
         return Desired(
             manifests,
             tuple(
@@ -71,9 +73,11 @@ def resolve_all(manifests: ManifestSet) -> Desired:
         )
 
 
-def _resolved(manifests: ManifestSet, loaded: Loaded[Certificate]) -> _Parts:
+def _resolved(
+    manifests: ManifestSet, shared: SharedExtensions, loaded: Loaded[Certificate]
+) -> _Parts:
     """Return what comes back from another process: all but the manifest, which is here already."""
-    found = resolve_request(loaded, manifests)
+    found = resolve_request(loaded, manifests, shared)
     return found.request, found.findings, found.deletion_policy, found.renewal
 
 
