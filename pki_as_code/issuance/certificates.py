@@ -27,6 +27,7 @@ from pki_as_code.model import (
     Reason,
     Reservation,
     Severity,
+    sha256_digest,
 )
 from pki_as_code.pkix.algorithms import SignatureAlgorithm, signature_algorithm
 from pki_as_code.pkix.certificate import assemble_certificate, load_draft, subject_name_der
@@ -122,13 +123,14 @@ def take_draft(
     tbs_certificate: bytes, request: CertificateRequest, issuer: Issuer, origin: Origin
 ) -> PreparedCertificate:
     """Return what `linted_draft` gave for the same request, ready to be reserved."""
+    asked = request.to_json()
     reservation = Reservation(
         object_id=request.object_id,
         issuer=issuer.name,
         serial_number=load_draft(tbs_certificate).serial_number,
         tbs_certificate=tbs_certificate,
-        request=request.to_json(),
-        request_digest=request.digest,
+        request=asked,
+        request_digest=sha256_digest(asked),
         intent=dict(request.intent),
         reason=origin.reason.code,
         replaces=origin.replaces,
