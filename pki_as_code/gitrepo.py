@@ -8,7 +8,8 @@ repository brings along.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 FALLBACK_IDENTITY = ("pkictl", "pkictl@localhost")
 REGULAR_MODE = "100644"
-_PATHS_PER_CALL = 500
+_PATHS_NAMED = 500
+_OF_COMMIT = "//"
+"""Begins what no path of a tree begins with."""
+
 _ATTEMPTS = 2
 
 
@@ -41,39 +45,38 @@ def last_changes(repository: GitRepository, commit: str, paths: Sequence[str]) -
     """
     Return, for each path, the id of the commit that last changed it, as seen from `commit`.
 
-    Paths that `commit` does not have are absent. One git process serves many paths.
+    Paths that `commit` does not have are absent. One git process serves all paths: the few are
+    named to it, for many it tells every change until all of them were seen.
     """
+    wanted = set(paths)
+    named = sorted(wanted) if len(wanted) <= _PATHS_NAMED else []
     found: dict[str, str] = {}
-    unique = sorted(set(paths))
-    for start in range(0, len(unique), _PATHS_PER_CALL):
-        chunk = unique[start : start + _PATHS_PER_CALL]
-        output = repository.run(
-            "log",
-            "--format=%x01%H",
-            "--name-only",
-            "--no-renames",
-            "-m",
-            "--first-parent",
-            "-z",
-            "--end-of-options",
-            commit,
-            "--",
-            *chunk,
+    if not wanted:
+        return found
+    with closing(
+        repository.stream(
+            "log", f"--format={_OF_COMMIT}%H", "--name-only", "--no-renames", "-m",
+            "--first-parent", "-z",
+            "--end-of-options", commit, "--", *named,
         )
-        for commit_id, changed in _parse_log(output):
-            for path in changed:
+    ) as records:  # fmt: skip
+        for commit_id, path in _changes(records):
+            if path in wanted:
                 found.setdefault(path, commit_id)
+                if len(found) == len(wanted):
+                    break
     return found
 
 
-def _parse_log(output: bytes) -> Iterator[tuple[str, list[str]]]:
-    for record in output.split(b"\x01")[1:]:
-        commit_id, _, rest = record.partition(b"\x00")
-        names = [name.lstrip(b"\n") for name in rest.split(b"\x00")]
-        yield (
-            commit_id.decode(),
-            [name.decode("utf-8", "surrogateescape") for name in names if name],
-        )
+def _changes(records: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    """Yield (commit, path) of a log, the newest commit first."""
+    commit_id = ""
+    for record in records:
+        text = record.lstrip(b"\n").decode("utf-8", "surrogateescape")
+        if text.startswith(_OF_COMMIT):
+            commit_id = text.removeprefix(_OF_COMMIT)
+        elif text:
+            yield commit_id, text
 
 
 def describe_commit(repository: GitRepository, commit: str) -> Commit:

@@ -110,6 +110,21 @@ def without_collecting() -> Iterator[None]:
         gc.enable()
 
 
+@contextlib.contextmanager
+def settled_memory() -> Iterator[None]:
+    """
+    Leave all that exists now out of the collector's rounds.
+
+    Manifests and plans are there for the whole run: looking through a hundred thousand objects
+    again and again for each batch that is made costs more than the batch.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 def processes() -> int:
     """Return how many children gain: one for each core; 1 where there cannot be any."""
     if sys.platform != "linux" or threading.active_count() > 1:

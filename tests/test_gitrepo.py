@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pki_as_code import gitrepo
 from pki_as_code.errors import RepositoryError
 from pki_as_code.gitplumbing import GitRepository
 from pki_as_code.gitplumbing.status import uncommitted_paths
@@ -448,7 +449,11 @@ def test_a_name_that_no_branch_can_have_is_refused(work, name):
 
 def changes(work: Work, *paths: str, at: str = "HEAD") -> dict[str, Any]:
     commit = work.git("rev-parse", at)
-    return dict(last_changes(work.repository, commit, list(paths)))
+    found = dict(last_changes(work.repository, commit, list(paths)))
+    with pytest.MonkeyPatch.context() as patched:  # many paths are looked for in another way
+        patched.setattr(gitrepo, "_PATHS_NAMED", 0)
+        assert dict(last_changes(work.repository, commit, list(paths))) == found
+    return found
 
 
 def test_each_path_has_the_commit_that_last_changed_it(work):

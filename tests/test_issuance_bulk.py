@@ -11,6 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+import pki_as_code.issuance.certificates
 import pki_as_code.pkix.constraints
 import pki_as_code.pkix.der.strict
 import pki_as_code.pkix.drafts
@@ -21,6 +22,7 @@ from pki_as_code.issuance import Issuer, Order, Preparation, PreparedCertificate
 from pki_as_code.model import CERTIFICATE, ObjectId, RequestedExtension
 from pki_as_code.pkix.certificate import load_draft
 from pki_as_code.pkix.drafts import certificate_findings, make_draft
+from pki_as_code.pkix.judged import digest_of_judged
 from pki_as_code.workers import FEWEST_ITEMS
 from tests.test_issuance import DAY, NOW, ORIGIN, BrokenKey, request, root
 
@@ -175,3 +177,35 @@ def test_what_is_remembered_changes_no_byte_and_no_finding(key_name: str) -> Non
         afresh.append(drafted(case))
     assert len(memories()) > 5
     assert remembered == afresh
+
+
+# --- What was judged already ---------------------------------------------------------------------
+
+
+def test_what_was_judged_is_reserved_as_if_it_were_linted_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    issuer = root()
+    wanted = orders(issuer)
+    judged = []
+    for order in wanted[:UNFIT]:
+        tbs = make_draft(order.request, issuer.chain, serial_number=(1 << 158) + 1, now=NOW)
+        judged.append(digest_of_judged(tbs, issuer.chain))
+    linted: list[str] = []
+    lint = pki_as_code.issuance.certificates._check_lint
+
+    def recorded(path: str, *others: Any) -> None:
+        linted.append(path)
+        lint(path, *others)
+
+    monkeypatch.setattr(pki_as_code.issuance.certificates, "_check_lint", recorded)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    marks = frozenset(mark for mark in judged if mark is not None)
+    results = list(Preparation(wanted, NOW, marks).results())
+    made = [item for item in results if isinstance(item, PreparedCertificate)]
+    assert len(marks) == UNFIT
+    assert len(made) == MANY - 1
+    assert linted == [f"host-{number}" for number in range(UNFIT + 1, MANY)]
+    for item in made:
+        draft = load_draft(item.reservation.tbs_certificate)
+        assert certificate_findings(draft, issuer.chain) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -29,8 +29,8 @@ class Batch:
 
     preparation: Preparation | None = None
 
-    def begin(self, now: datetime) -> None:
-        self.preparation = Preparation(self.orders, now)
+    def begin(self, now: datetime, judged: Collection[bytes]) -> None:
+        self.preparation = Preparation(self.orders, now, judged)
 
     def results(
         self,

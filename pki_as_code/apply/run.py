@@ -47,6 +47,7 @@ from pki_as_code.stores.entries import (
     Reserved,
 )
 from pki_as_code.stores.interface import CrlKey
+from pki_as_code.workers import settled_memory
 from pki_as_code.workspace import Workspace
 
 Prepared = tuple[Change, PreparedCertificate, Issuer]
@@ -68,7 +69,7 @@ def apply_plan(plan: Plan, workspace: Workspace, settings: Settings) -> Iterator
         ContentionError: another runner wrote meanwhile; what was yielded stands.
         StoreError: the store cannot be written.
     """
-    run = _Run(workspace, settings, plan.commit)
+    run = _Run(workspace, settings, plan.commit, plan.judged)
     yield from run.record_decisions(plan.changes)
     known = workspace.store.authorities()
     crls = [change for change in plan.changes if isinstance(change, PublishCrl)]
@@ -104,7 +105,14 @@ def record_reconciled(workspace: Workspace, settings: Settings, commit: str) -> 
 class _Run:
     """One carrying out of a plan."""
 
-    def __init__(self, workspace: Workspace, settings: Settings, commit: str) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        settings: Settings,
+        commit: str,
+        judged: frozenset[bytes] = frozenset(),
+    ) -> None:
+        self.judged = judged
         self.workspace, self.settings, self.commit = workspace, settings, commit
         self.store, self.issuers = workspace.store, settings.issuers
         self.askers = Askers(workspace.repository, commit)
@@ -176,7 +184,12 @@ class _Run:
         """Reserve, sign and record in batches, one authority after the other."""
         commits = self.askers.commits([path for c in changes for path in (c.path, c.csr_path)])
         ordered = sorted(changes, key=lambda c: (c.request.issuer, c.object_id))
-        batches = batches_of(ordered)
+        with settled_memory():
+            yield from self._issue_in_batches(batches_of(ordered), commits)
+
+    def _issue_in_batches(
+        self, batches: Iterator[list[IssueCertificate]], commits: Mapping[str, str]
+    ) -> Iterator[Outcome]:
         current = following = self._begin(next(batches, []), commits)
         try:
             while following.changes or following.failed:
@@ -208,7 +221,7 @@ class _Run:
             else:
                 found.changes.append(change)
                 found.orders.append(Order(request, issuer, self._origin(change, commits)))
-        found.begin(self.settings.now)
+        found.begin(self.settings.now, self.judged)
         return found
 
     def _origin(self, change: IssueCertificate, commits: Mapping[str, str]) -> Origin:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from pki_as_code.apply.outcome import Outcome
 from pki_as_code.cli.console import Console
@@ -17,10 +18,14 @@ from pki_as_code.pkix.serial_numbers import format_serial_number
 def show_outcomes(
     console: Console, outcomes: Iterable[Outcome], bar: ProgressBar | None = None
 ) -> tuple[list[Outcome], int]:
-    """Print what was done as it is done; returns all outcomes and the exit code they add up to."""
+    """
+    Print what was done as it is done; returns all outcomes and the exit code they add up to.
+
+    What was issued is in the store by then, and is not kept here.
+    """
     done: list[Outcome] = []
     for outcome in outcomes:
-        done.append(outcome)
+        done.append(replace(outcome, issued=None))
         if outcome.error is not None:
             console.note(format_error(outcome.error, color=False).rstrip())
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
 
@@ -166,7 +166,7 @@ def start(
         raise cannot_start(directory, error) from None
 
 
-def stream(directory: Path, arguments: Sequence[str]) -> Iterator[bytes]:
+def stream(directory: Path, arguments: Sequence[str]) -> Generator[bytes, None, None]:
     """Run git and yield the NUL-terminated records it prints, while it prints them."""
     import tempfile  # which most runs have no use for, and is slow to import
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -87,7 +87,7 @@ class GitRepository(NamedTuple):
             variables=variables,
         ).stdout
 
-    def stream(self, *arguments: str) -> Iterator[bytes]:
+    def stream(self, *arguments: str) -> Generator[bytes, None, None]:
         """Yield the NUL-terminated records git prints, while it prints them."""
         return process.stream(self.root, arguments)
 
@@ -282,7 +282,9 @@ class GitRepository(NamedTuple):
         known = ["--not", object_id(old)] if old else []
         output = self.run("rev-list", "--objects", "--no-object-names", object_id(new), *known)
         objects = self.common_dir / "objects"
-        names = {line[:2] for line in output.decode("ascii").split()}
+        ids = output.decode("ascii").split()
+        # What went into a pack has no file, and so no directory, of its own.
+        names = {name[:2] for name in ids if (objects / name[:2] / name[2:]).exists()}
         for directory in [*(objects / name for name in sorted(names)), objects / "pack"]:
             if directory.is_dir():
                 fsync_directory(directory)

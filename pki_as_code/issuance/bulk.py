@@ -7,7 +7,7 @@ process (in a token, behind a service) is used by this process only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,8 +44,10 @@ class Order:
 class Preparation:
     """`prepare_certificate` for many, begun at once; close it when the results are not fetched."""
 
-    def __init__(self, orders: Sequence[Order], now: datetime) -> None:
-        self._orders, self._now = orders, now
+    def __init__(
+        self, orders: Sequence[Order], now: datetime, judged: Collection[bytes] = frozenset()
+    ) -> None:
+        self._orders, self._now, self._judged = orders, now, judged
         self._work = Work(self._draft, orders)
         self.close = self._work.close
 
@@ -59,7 +61,7 @@ class Preparation:
 
     def _draft(self, order: Order) -> bytes | Failure:
         try:
-            return linted_draft(order.request, order.issuer, self._now)
+            return linted_draft(order.request, order.issuer, self._now, self._judged)
         except ItemError as error:
             return error
 

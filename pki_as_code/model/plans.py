@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pki_as_code.model.changes import (
@@ -68,6 +68,9 @@ class Plan:
 
     waiting: tuple[ObjectId, ...] = ()
     """Objects that failed and are left out until they are tried again."""
+
+    judged: frozenset[bytes] = field(default=frozenset(), compare=False, repr=False)
+    """Marks of the drafts that were judged and found to be without an error (`pkix.judged`)."""
 
     @property
     def digest(self) -> str:

@@ -8,6 +8,7 @@ issuer's certificate and the CSR have.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -62,6 +63,7 @@ EXTENSION_ORDER: Final = (*_FIRST, *(e.name for e in EXTENSIONS if e.name not in
 
 _POSITIONS: Final = {oid: EXTENSION_ORDER.index(name) for oid, name in NAMES_BY_OID.items()}
 
+_SUBJECT_KEY_IDENTIFIER: Final = x509.SubjectKeyIdentifier.oid.dotted_string
 _VERSION_3 = 2
 _DUMMY_SIGNATURE = bytes(64)
 
@@ -196,6 +198,11 @@ def _authority_key_identifier(
         key_identifier = subject_key_identifier(
             issuer_public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         )
+    return _encoded_authority_key_identifier(key_identifier)
+
+
+@functools.lru_cache(maxsize=64)
+def _encoded_authority_key_identifier(key_identifier: bytes) -> EncodedExtension:
     # RFC 5280 section 4.2.1.1: keyIdentifier; issuer and serial would tie renewals of the issuer
     # to one of its certificates.
     return _encoded(x509.AuthorityKeyIdentifier(key_identifier, None, None), critical=False)
@@ -203,13 +210,19 @@ def _authority_key_identifier(
 
 def _subject_key_identifier(public_key_der: bytes) -> EncodedExtension:
     identifier = subject_key_identifier(public_key_der)
-    return _encoded(x509.SubjectKeyIdentifier(identifier), critical=False)
+    # KeyIdentifier ::= OCTET STRING, which is all there is to it.
+    value = der.encode_octet_string(identifier)
+    return EncodedExtension(_SUBJECT_KEY_IDENTIFIER, False, value)
 
 
 def _basic_constraints(request: CertificateRequest) -> EncodedExtension:
     """RFC 5280 section 4.2.1.9; DER leaves cA FALSE out, so an end entity has an empty SEQUENCE."""
-    path_length = request.path_length if request.is_ca else None
-    return _encoded(x509.BasicConstraints(request.is_ca, path_length), critical=True)
+    return _encoded_basic_constraints(request.is_ca, request.path_length if request.is_ca else None)
+
+
+@functools.lru_cache(maxsize=64)
+def _encoded_basic_constraints(is_ca: bool, path_length: int | None) -> EncodedExtension:
+    return _encoded(x509.BasicConstraints(is_ca, path_length), critical=True)
 
 
 def _subject_alternative_name(

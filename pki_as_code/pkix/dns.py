@@ -20,6 +20,7 @@ MAX_TEXT_LENGTH: Final = 2048
 _LABELS_AFTER_WILDCARD = 2
 
 _LDH_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_DIGITS_AND_DOTS = re.compile(r"[\[\]0-9.]*")
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
 # Names that `host_name` returns as they are. The last label begins with a letter, so that it is no
 # number and the whole no address; labels with hyphens in third and fourth place need a closer look.
@@ -155,6 +156,8 @@ def _check_a_label(text: str, label: str) -> None:
 
 
 def _refuse_ip_address(text: str) -> None:
+    if ":" not in text and not _DIGITS_AND_DOTS.fullmatch(text):
+        return  # what nearly all are: only colons, or digits alone, make an address
     try:
         ipaddress.ip_address(text.strip("[]"))
     except ValueError:

@@ -23,6 +23,7 @@ MAX_TEXT_LENGTH: Final = 8192
 _REMEMBERED: Final = 512
 """A name is parsed several times on its way into a certificate, shortly after each other."""
 
+_DIGITS_AND_DOTS = re.compile(r"[0-9./]*")
 _PREFIXED = re.compile(
     r"(?P<prefix>DNS|IP|email|URI|RID|dirName|otherName):(?P<value>.*)", re.IGNORECASE | re.DOTALL
 )
@@ -103,8 +104,8 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _is_network(text: str) -> bool:
-    if ":" not in text and not text[:1].isdigit():
-        return False  # every address has a colon, or begins with a digit
+    if ":" not in text and not _DIGITS_AND_DOTS.fullmatch(text):
+        return False  # only colons, or nothing but numbers, make an address
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError:

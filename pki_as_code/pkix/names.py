@@ -181,6 +181,8 @@ def _rfc4514_attribute(match: re.Match[str]) -> Attribute:
     value = match["value"]
     if value.startswith("#"):
         return make_attribute(oid, _decode_hex_value(oid, value))
+    if "\\" not in value and value[:1] != " " and value[-1:] != " ":
+        return make_attribute(oid, value)  # what nearly all are: nothing to be unescaped
     tokens = _RFC4514_TOKEN.findall(value)
     if tokens and " " in {tokens[0], tokens[-1]}:
         raise invalid_name(

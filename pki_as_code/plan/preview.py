@@ -18,10 +18,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.manifests.load import ManifestSet
-from pki_as_code.model import RESPONDER, CertificateRequest, Finding
+from pki_as_code.model import RESPONDER, CertificateRequest, Finding, Severity
 from pki_as_code.pkix.algorithms import KeySpec
 from pki_as_code.pkix.certificate import load_draft
 from pki_as_code.pkix.drafts import certificate_findings, make_draft
+from pki_as_code.pkix.judged import digest_of_judged
 from pki_as_code.pkix.key_checks import key_findings
 from pki_as_code.plan.authorities import Authority, chain_of, find_authority, resolve_authority
 
@@ -37,6 +38,7 @@ class Preview:
     issued: Mapping[str, x509.Certificate]
     now: datetime
     _drafts: dict[str, x509.Certificate] = field(default_factory=dict, repr=False)
+    _chains: dict[str, list[x509.Certificate]] = field(default_factory=dict, repr=False)
 
     def draft(self, request: CertificateRequest) -> tuple[x509.Certificate, list[Finding]]:
         """
@@ -45,31 +47,49 @@ class Preview:
         Raises:
             InvalidValueError: it cannot be made at all.
         """
-        issuer = find_authority(self.manifests, request.issuer)
-        self_signed = issuer is None or issuer.object_id == request.object_id
-        chain = [] if issuer is None or self_signed else self.chain(issuer)
+        chain = self._chain_above(request)
         certificate = self._draft(request, chain)
         return certificate, certificate_findings(certificate, chain)
 
-    def findings(
-        self, request: CertificateRequest, *, whole_key_check: bool = False
-    ) -> list[Finding]:
-        """
-        Return what there is to object to in the certificate `request` asks for.
+    def findings(self, request: CertificateRequest) -> list[Finding]:
+        """Return what there is to object to in the certificate `request` asks for."""
+        try:
+            return self.draft(request)[1]
+        except InvalidValueError as error:
+            return [error.finding()]
 
-        `whole_key_check` adds the one check of the key that takes milliseconds (is the modulus a
-        prime): for what is about to be issued, not for every manifest there is.
+    def judge(self, request: CertificateRequest) -> tuple[list[Finding], bytes | None]:
+        """
+        Return the findings in what is about to be issued, and the mark of a draft without errors.
+
+        The one check of the key that takes milliseconds (is the modulus a prime) is among them: it
+        is for what will be signed, not for every manifest there is.
         """
         try:
             certificate, findings = self.draft(request)
         except InvalidValueError as error:
-            return [error.finding()]
-        if whole_key_check and request.public_key_der:
+            return [error.finding()], None
+        if request.public_key_der:
             findings += key_findings(certificate.public_key())
-        return findings
+        if any(finding.severity is Severity.ERROR for finding in findings):
+            return findings, None
+        chain = self._chain_above(request)
+        return findings, digest_of_judged(certificate.tbs_certificate_bytes, chain)
+
+    def _chain_above(self, request: CertificateRequest) -> list[x509.Certificate]:
+        issuer = find_authority(self.manifests, request.issuer)
+        if issuer is None or issuer.object_id == request.object_id:
+            return []
+        return self.chain(issuer)
 
     def chain(self, authority: Authority) -> list[x509.Certificate]:
         """Return the certificates from `authority` up to its root, drafted where not yet issued."""
+        name = authority.object_id.name
+        if name not in self._chains:
+            self._chains[name] = self._make_chain(authority)
+        return self._chains[name]
+
+    def _make_chain(self, authority: Authority) -> list[x509.Certificate]:
         links = list(chain_of(authority, self.manifests))
         certificates: list[x509.Certificate] = []
         for link in reversed(links):

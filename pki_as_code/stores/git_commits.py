@@ -45,7 +45,7 @@ def write_commit(
     }
     stream = b"".join(_stream(staging_ref, parent, contents, message, identity, at))
     output = repository.run(
-        "-c", f"fastimport.unpackLimit={_UNPACKED_BELOW}",
+        "-c", f"fastimport.unpackLimit={_UNPACKED_BELOW}", "-c", "core.compression=1",
         "fast-import", "--quiet", "--force", "--done", "--date-format=raw",
         input=stream,
     )  # fmt: skip

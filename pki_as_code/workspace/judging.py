@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import TypeGuard
 
 from cryptography import x509
@@ -30,7 +29,6 @@ from pki_as_code.model import (
     ObjectId,
     Plan,
     Severity,
-    Source,
 )
 from pki_as_code.pkix.names import format_name
 from pki_as_code.plan.blocked_keys import compromised, lost_keys
@@ -40,7 +38,7 @@ from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.shared_changes import TAKEN_UP_LATER
 from pki_as_code.plan.validate import Desired
 from pki_as_code.stores.interface import CertificateFilter, Store
-from pki_as_code.workers import Work
+from pki_as_code.workers import Work, settled_memory
 
 OF_ONE_OBJECT = ("certificates/", "revocations/", "watchers/")
 """Places whose manifests nothing else stands on."""
@@ -120,8 +118,12 @@ def _paths(change: Change) -> set[str]:
 
 def judge_changes(
     plan: Plan, desired: Desired, observation: Observation, store: Store, now: datetime
-) -> list[Finding]:
-    """Judge what would be signed, against the authorities as they really are."""
+) -> tuple[list[Finding], frozenset[bytes]]:
+    """
+    Judge what would be signed, against the authorities as they really are.
+
+    Returns the findings, and the marks of the drafts that are without an error.
+    """
     certificates = load_certificates(observation.authorities)
     preview = Preview(desired.manifests, certificates, now)
     resolved = {item.loaded.object_id: item for item in desired.certificates}
@@ -129,29 +131,35 @@ def judge_changes(
     subjects = {format_name(certificate.subject) for certificate in certificates.values()}
     blocked = _blocked_keys(plan, desired, observation, store)
     problems: list[Finding] = []
+    marks: set[bytes] = set()
     results = _judged(preview, plan)
     for change in plan.changes:
         if isinstance(change, AdoptCertificate):
             problems += _known_elsewhere(change, store)
         if isinstance(change, AdoptAuthority):
-            problems += _compromised(change, _key_of_adopted(change), blocked, change.source)
+            adopted = _compromised(change, _key_of_adopted(change), blocked)
+            problems += [finding.at(change.source) for finding in adopted]
         if not _is_judged(change):
             continue
         item = resolved.get(change.object_id)
-        source = item.loaded.csr_source if item is not None else change.source
-        problems += _compromised(change, change.request.public_key_sha256, blocked, source)
-        if item is not None and source is not None:
-            problems += _of_an_authority(change.request, keys, subjects, source)
-        found = next(results)
+        of_key = [*_compromised(change, change.request.public_key_sha256, blocked)]
+        if item is not None:
+            of_key += _of_an_authority(change.request, keys, subjects)
+        if of_key:  # only then: finding the place means reading the YAML once more
+            source = item.loaded.csr_source if item is not None else change.source
+            problems += [finding.at(source) for finding in of_key]
+        found, mark = next(results)
+        if mark is not None:
+            marks.add(mark)
         place = item.place_of_names() if item and found else change.source
         problems += [finding.at(place) for finding in found]
-    return problems
+    return problems, frozenset(marks)
 
 
-def _judged(preview: Preview, plan: Plan) -> Iterator[list[Finding]]:
-    """Yield the findings of each certificate that would be signed, in the order of the plan."""
+def _judged(preview: Preview, plan: Plan) -> Iterator[tuple[list[Finding], bytes | None]]:
+    """Yield what is said of each certificate that would be signed, in the order of the plan."""
     requests = [change.request for change in plan.changes if _is_judged(change)]
-    with closing(Work(partial(preview.findings, whole_key_check=True), requests)) as work:
+    with settled_memory(), closing(Work(preview.judge, requests)) as work:
         yield from work.results()
 
 
@@ -189,13 +197,11 @@ def _blocked_keys(
     return asked | dict(store.blocked_keys(keys))
 
 
-def _compromised(
-    change: Change, key: str, blocked: Mapping[str, BlockedKey], source: Source | None
-) -> Iterator[Finding]:
+def _compromised(change: Change, key: str, blocked: Mapping[str, BlockedKey]) -> Iterator[Finding]:
     """A key that was lost once is never certified again."""
     found = blocked.get(key)
     if found is not None:
-        yield compromised(found, change.object_id).at(source)
+        yield compromised(found, change.object_id)
 
 
 def _key_of_adopted(change: AdoptAuthority) -> str:
@@ -203,7 +209,7 @@ def _key_of_adopted(change: AdoptAuthority) -> str:
 
 
 def _of_an_authority(
-    request: CertificateRequest, keys: Mapping[str, str], subjects: set[str], source: Source
+    request: CertificateRequest, keys: Mapping[str, str], subjects: set[str]
 ) -> Iterator[Finding]:
     """An end entity must not be able to pass for an authority: neither by key nor by name."""
     owner = keys.get(request.public_key_sha256)
@@ -211,14 +217,12 @@ def _of_an_authority(
         yield Finding(
             "csr.key_of_authority",
             f"the key is that of authority {owner}",
-            source,
             help="make a key of its own; an authority's key signs certificates and nothing else",
         )
     if request.subject in subjects:
         yield Finding(
             "certificate.subject_of_authority",
             f"{request.subject!r} is the name of an authority",
-            source,
             help="give the certificate a subject of its own",
         )
 

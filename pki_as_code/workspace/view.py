@@ -117,8 +117,8 @@ class Workspace:
             retry=retry,
         )
         made = without_old_notices(make_plan(desired, observation, frame), basis.scope)
-        problems = judge_changes(made, desired, observation, self.store, now)
-        plan = without_faulty(made, [*findings, *problems])
+        problems, judged = judge_changes(made, desired, observation, self.store, now)
+        plan = without_faulty(replace(made, judged=judged), [*findings, *problems])
         if self.increments is not None and remember and not (only or retry):
             self.increments.remember(made, plan, basis, observation, head)
         return plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import warnings
 from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ from pki_as_code.errors import InvalidValueError
 from pki_as_code.model import Severity
 from pki_as_code.pkix import der
 from pki_as_code.pkix.certificate import assemble_certificate, load_draft
-from pki_as_code.pkix.lint import LINTS, lint_certificate
+from pki_as_code.pkix.lint import LINTS, LINTS_OF_FRAME, frame, lint_certificate, lint_plainly
 from pki_as_code.pkix.raw_certificate import read_tbs_certificate
 from tests.pkix.samples import (
     ALL_EXTENSIONS,
@@ -53,7 +54,28 @@ OCSP_SIGNING, SERVER_AUTH, CLIENT_AUTH = (
 
 
 def codes(certificate: x509.Certificate, issuer: x509.Certificate | None) -> list[str]:
-    return [finding.code for finding in lint_certificate(certificate, issuer)]
+    found = lint_certificate(certificate, issuer)
+    # Whatever is remembered: the same findings in the same order, the first time and the next.
+    assert found == lint_certificate(certificate, issuer) == lint_plainly(certificate, issuer)
+    return [finding.code for finding in found]
+
+
+def test_a_lint_of_the_frame_sees_nothing_of_one_certificate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key = private_key("P-256")
+    draft = load_draft(make_tbs(make_request(key, key), root("P-256"), key))
+    outside = set(LINTS) - LINTS_OF_FRAME
+    assert set(LINTS) > LINTS_OF_FRAME
+    seen = []
+    for lint in outside:
+        monkeypatch.setattr(pki_as_code.pkix.lint, "LINTS_OF_FRAME", frozenset({lint}))
+        pki_as_code.pkix.lint._findings_in_frame.cache_clear()
+        with contextlib.suppress(frame.HiddenError):
+            lint_certificate(draft, root("P-256"))
+            seen.append(lint.__name__)
+    pki_as_code.pkix.lint._findings_in_frame.cache_clear()
+    assert seen == []
 
 
 # --- Good certificates ---------------------------------------------------------------------------

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 
+import pki_as_code.workers
 from pki_as_code.model import CertificateRequest
+from pki_as_code.plan.validate import resolve_all
 from tests.plan.worlds import (
     BASE,
     DAY,
@@ -14,6 +17,7 @@ from tests.plan.worlds import (
     certificate,
     csr,
     load,
+    load_result,
     namespace,
     profile,
     project,
@@ -464,3 +468,39 @@ def test_a_csr_that_cannot_be_read_is_a_finding_at_its_place():
     [finding] = resolve(load(BASE, found)).findings
     assert finding.code == "csr.signature_invalid"
     assert finding.source.path == "certificates/web.yaml"
+
+
+# --- All at once ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cores", [{0}, {0, 1}])
+def test_all_certificates_are_resolved_as_each_of_them_alone(
+    monkeypatch: pytest.MonkeyPatch, cores: set[int]
+) -> None:
+    """What they share is made once, and other processes help: neither may show."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores)
+    monkeypatch.setattr(pki_as_code.workers, "FEWEST_ITEMS", 2)
+    policies = {"certificatePolicies": {"value": [{"policyIdentifier": "1.2.3"}]}}
+    own = {"extendedKeyUsage": {"value": ["clientAuth"]}}
+    manifests = load_result(
+        BASE,
+        TWO_MORE,
+        profile("strict", extensions=policies),
+        *(
+            certificate(f"host-{number}", subjectAltNames=[f"h{number}.example.com"], **fields)
+            for number, fields in enumerate(
+                [
+                    {},
+                    {"issuer": "second"},
+                    {"profile": "strict"},
+                    {"profile": "strict", "issuer": "second"},
+                    {"profile": "strict", "extensions": own},
+                    {"extensions": own},
+                    {"profile": "missing"},
+                    {},
+                ]
+            )
+        ),
+    ).manifests
+    alone = [resolve(manifests, f"host-{number}") for number in range(8)]
+    assert list(resolve_all(manifests).certificates) == alone

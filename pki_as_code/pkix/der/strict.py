@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from pki_as_code.pkix.der.read import Tlv, children, not_strict, read_single
+from pki_as_code.pkix.der.read import not_strict, read_head, read_single
 from pki_as_code.pkix.der.tags import (
     BIT_STRING,
     BOOLEAN,
@@ -42,46 +42,58 @@ def check_strict_der(data: bytes, *, level: int = 1) -> None:
 
     `level` is the one on which the value stands, 1 for one that is in no other.
     """
-    _check(read_single(data), level)
+    tlv = read_single(data)
+    _check(tlv.encoding[0], tlv.tag, tlv.content, level)
 
 
-def _check(tlv: Tlv, depth: int) -> None:
+def _check(first_octet: int, tag: int, content: bytes, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise not_strict(f"values are nested more than {MAX_DEPTH} levels deep")
-    first = tlv.encoding[0]
-    if not first & _CLASS_MASK:
-        _check_universal(tlv, bool(first & _CONSTRUCTED))
-    if first & _CONSTRUCTED:
-        small = len(tlv.encoding) <= _REMEMBERED_OCTETS
-        (_check_members_once if small else _check_members)(tlv, depth)
+    if not first_octet & _CLASS_MASK:
+        _check_universal(tag, bool(first_octet & _CONSTRUCTED), content)
+    if first_octet & _CONSTRUCTED:
+        small = len(content) <= _REMEMBERED_OCTETS
+        (_check_members_once if small else _check_members)(content, tag == SET, depth + 1)
 
 
-def _check_members(tlv: Tlv, depth: int) -> None:
-    members = children(tlv)
-    for member in members:
-        _check(member, depth + 1)
-    if tlv.tag == SET:
-        _check_order(members)
+def _check_members(data: bytes, in_order: bool, depth: int) -> None:
+    """Check what stands inside a constructed value; with `in_order`, that it is a SET OF."""
+    offset, size = 0, len(data)
+    members: list[bytes] = []
+    while offset < size:
+        start, first_octet, content_at = offset, data[offset], offset + 2
+        # One octet each for tag and length, as most have, is read here: this is the whole cost.
+        is_short = first_octet & _LONG_TAG != _LONG_TAG and content_at <= size
+        if is_short and (length := data[offset + 1]) < _LONG_LENGTH:
+            tag, offset = first_octet, content_at + length
+        else:
+            tag, content_at, offset = read_head(data, offset)
+        if offset > size:
+            raise not_strict("a value is longer than what holds it")
+        _check(first_octet, tag, data[content_at:offset], depth)
+        if in_order:
+            members.append(data[start:offset])
+    _check_order(members)
 
 
 # The certificates of an authority have most of their values in common.
 _check_members_once = functools.lru_cache(maxsize=4096)(_check_members)
 
 
-def _check_universal(tlv: Tlv, is_constructed: bool) -> None:
-    if is_constructed != (tlv.tag | _CONSTRUCTED in _CONSTRUCTED_TYPES):
-        raise not_strict(f"the constructed bit of the value with tag {tlv.tag:#04x} is wrong")
-    if tlv.tag == 0:
+def _check_universal(tag: int, is_constructed: bool, content: bytes) -> None:
+    if is_constructed != (tag | _CONSTRUCTED in _CONSTRUCTED_TYPES):
+        raise not_strict(f"the constructed bit of the value with tag {tag:#04x} is wrong")
+    if tag == 0:
         raise not_strict("end-of-contents octets stand where a value belongs")
-    check = _PRIMITIVE_CHECKS.get(tlv.tag)
+    check = _PRIMITIVE_CHECKS.get(tag)
     if check is not None:
-        check(tlv.content)
+        check(content)
 
 
-def _check_order(members: tuple[Tlv, ...]) -> None:
+def _check_order(members: list[bytes]) -> None:
     """X.690 11.6: the components of a SET OF stand in ascending order of their encodings."""
     for earlier, later in itertools.pairwise(members):
-        if earlier.encoding > later.encoding:
+        if earlier > later:
             raise not_strict("the members of a SET are not in order")
 
 
@@ -146,6 +158,8 @@ _GENERALIZED_TIME = re.compile(rb"[0-9]{14}(\.[0-9]*[1-9])?Z")
 
 _CONSTRUCTED = 0x20
 _CLASS_MASK = 0xC0
+_LONG_TAG = 0x1F
+_LONG_LENGTH = 0x80
 _EXTERNAL, _EMBEDDED_PDV = 0x28, 0x2B
 _CONSTRUCTED_TYPES = frozenset({SEQUENCE, SET, _EXTERNAL, _EMBEDDED_PDV})
 _PRIMITIVE_CHECKS: Mapping[int, Callable[[bytes], None]] = {

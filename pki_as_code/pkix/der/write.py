@@ -94,6 +94,7 @@ def encode_explicit(number: int, *parts: bytes) -> bytes:
     return encode_tlv(0xA0 | number, *parts)
 
 
+@functools.lru_cache(maxsize=256)
 def encode_time(when: datetime) -> bytes:
     """
     Return a Time as RFC 5280 4.1.2.5 wants it: UTCTime to 2049, GeneralizedTime from 2050.

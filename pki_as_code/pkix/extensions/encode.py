@@ -26,11 +26,16 @@ class EncodedExtension:
 
     def encode(self) -> bytes:
         """Return the Extension. DER leaves out `critical` when it is FALSE, the default."""
-        return der.encode_sequence(
-            der.encode_oid(self.oid),
-            der.encode_boolean(True) if self.critical else b"",
-            der.encode_octet_string(self.value_der),
-        )
+        return _encode_extension(self.oid, self.critical, self.value_der)
+
+
+@functools.lru_cache(maxsize=256)
+def _encode_extension(oid: str, critical: bool, value_der: bytes) -> bytes:
+    return der.encode_sequence(
+        der.encode_oid(oid),
+        der.encode_boolean(True) if critical else b"",
+        der.encode_octet_string(value_der),
+    )
 
 
 def encode_extension(
@@ -47,8 +52,16 @@ def encode_extension(
             code="extension.derived",
         )
     value_json = canonical_json(requested.value)
-    used = tuple(item for item in variables.items() if f"{{{item[0]}}}" in value_json)
-    return _encode(requested.name, requested.critical, value_json, used)
+    return _encode(
+        requested.name, requested.critical, value_json, _used_variables(value_json, variables)
+    )
+
+
+def _used_variables(value_json: str, variables: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the variables that occur in a value: all that its encoding can depend on."""
+    if "{" not in value_json:
+        return ()
+    return tuple(item for item in variables.items() if f"{{{item[0]}}}" in value_json)
 
 
 @functools.lru_cache(maxsize=256)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
-
 from pki_as_code.model import Finding
 from pki_as_code.pkix import der
 from pki_as_code.pkix.extensions.key_usage import ATTRIBUTES
@@ -116,10 +114,8 @@ def key_usage_fits_the_key(linted: Linted) -> Iterator[Finding]:
             "rfc5280.key_usage_needs_agreement",
             "encipherOnly and decipherOnly mean nothing without keyAgreement",
         )
-    try:
-        family = key_family(linted.certificate.public_key())
-    except (ValueError, UnsupportedAlgorithm):
-        family = None
+    public_key = linted.public_key
+    family = key_family(public_key) if public_key is not None else None
     if family is None:
         return  # fields.public_key_is_encoded_as_it_must_be says so
     for bit in sorted(bits):
@@ -209,6 +205,17 @@ LINTS = (
     key_usage_fits_the_holder,
     end_entities_sign_no_crls,
     key_usage_fits_the_key,
+    name_constraints_are_well_formed,
+    policies_differ,
+    notices_can_be_shown,
+)
+
+LINTS_OF_FRAME = (
+    basic_constraints_are_critical_in_a_ca,
+    path_length_needs_an_authority,
+    issuer_may_issue,
+    key_usage_fits_the_holder,
+    end_entities_sign_no_crls,
     name_constraints_are_well_formed,
     policies_differ,
     notices_can_be_shown,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -22,6 +22,9 @@ from pki_as_code.pkix.raw_certificate import (
     RawTbsCertificate,
     read_tbs_certificate,
 )
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 AUTHORITY_INFORMATION_ACCESS: Final = "1.3.6.1.5.5.7.1.1"
 AUTHORITY_KEY_IDENTIFIER: Final = "2.5.29.35"
@@ -110,11 +113,18 @@ class RawCertificate:
         )
 
     @cached_property
+    def public_key(self) -> PublicKeyTypes | None:
+        """The key, which is decoded once; None when it cannot be read."""
+        try:
+            return self.certificate.public_key()
+        except (ValueError, UnsupportedAlgorithm):
+            return None
+
+    @cached_property
     def algorithm_identifiers(self) -> frozenset[bytes] | None:
         """AlgorithmIdentifiers of signatures with this key; None when the key cannot be read."""
-        try:
-            public_key = self.certificate.public_key()
-        except (ValueError, UnsupportedAlgorithm):
+        public_key = self.public_key
+        if public_key is None:
             return None
         found = set()
         for hash_name in (None, *HASHES):

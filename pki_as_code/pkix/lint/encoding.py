@@ -116,3 +116,8 @@ LINTS = (
     defaults_are_left_out,
     key_usage_has_no_trailing_zeros,
 )
+
+LINTS_OF_FRAME = (
+    defaults_are_left_out,
+    key_usage_has_no_trailing_zeros,
+)

@@ -292,3 +292,18 @@ LINTS = (
     tls_features_are_handed_on,
     no_revocation_means_no_pointers,
 )
+
+LINTS_OF_FRAME = (
+    extensions_are_there_and_differ,
+    criticality_is_as_the_standard_says,
+    extensions_are_for_this_holder,
+    issuer_is_identified_by_its_key,
+    purposes_are_there_and_differ,
+    purposes_are_not_unlimited,
+    purposes_are_within_the_issuers,
+    responders_only_respond,
+    distribution_points_say_where_or_who,
+    access_locations_can_be_fetched,
+    tls_features_are_handed_on,
+    no_revocation_means_no_pointers,
+)

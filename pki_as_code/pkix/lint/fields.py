@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -183,9 +182,8 @@ def there_are_no_unique_identifiers(linted: Linted) -> Iterator[Finding]:
 
 def public_key_is_encoded_as_it_must_be(linted: Linted) -> Iterator[Finding]:
     """RFC 3279 section 2.3, RFC 5480 section 2, RFC 8410 section 4, RFC 9881 section 4."""
-    try:
-        public_key = linted.certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    public_key = linted.public_key
+    if public_key is None:
         yield error("rfc5280.public_key_unreadable", "the public key cannot be read")
         return
     if key_family(public_key) is None:
@@ -202,10 +200,7 @@ def public_key_is_encoded_as_it_must_be(linted: Linted) -> Iterator[Finding]:
 
 def rsa_key_is_large_enough(linted: Linted) -> Iterator[Finding]:
     """CA/B Forum BR section 6.1.5: at least 2048 bits."""
-    try:
-        public_key = linted.certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        return  # public_key_is_encoded_as_it_must_be says so
+    public_key = linted.public_key  # without one, public_key_is_encoded_as_it_must_be says so
     if isinstance(public_key, rsa.RSAPublicKey) and public_key.key_size < SMALLEST_RSA_BITS:
         yield error(
             "cabf.rsa_key_too_small",
@@ -228,3 +223,12 @@ LINTS = (
     public_key_is_encoded_as_it_must_be,
     rsa_key_is_large_enough,
 )
+
+LINTS_OF_FRAME = (
+    version_is_3,
+    signature_algorithm_fits_the_issuer,
+    issuer_name_is_the_subject_of_the_issuer,
+    there_are_no_unique_identifiers,
+)
+
+LINTS_OF_SERIAL_NUMBER = (serial_number_is_positive_and_short, serial_number_has_entropy)
