@@ -8,6 +8,7 @@ import click
 
 from pki_as_code.cli.console import Console
 from pki_as_code.cli.options import option, output_option
+from pki_as_code.cli.reports import CI_FORMS, Reports, report_options
 
 
 @click.command(help="Show what reconcile would do; needs no key.")
@@ -16,7 +17,8 @@ from pki_as_code.cli.options import option, output_option
 @option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
         help="Also write the plan, as JSON, to FILE.")  # fmt: skip
 @option("--detailed-exitcode", is_flag=True, help="Leave with 2 when there are changes.")
-@output_option("text", "json", "yaml")
+@report_options
+@output_option("text", "json", "yaml", *CI_FORMS)
 @click.pass_obj
 def command(
     console: Console,
@@ -25,6 +27,8 @@ def command(
     full: bool,
     out: Path | None,
     detailed_exitcode: bool,
+    reports: tuple[str, ...],
+    summary: bool,
     output: str,
 ) -> int:
     from dataclasses import replace
@@ -32,18 +36,19 @@ def command(
     from pki_as_code.cli.session import reading
     from pki_as_code.durable import write_file_atomically
     from pki_as_code.errors import EXIT_CHANGES_PENDING, EXIT_FAILED, EXIT_UNSAFE
-    from pki_as_code.formats import PLAN_FORMATS, format_plan, format_plan_json
+    from pki_as_code.formats import format_plan_json
     from pki_as_code.model import Severity
     from pki_as_code.plan.guards import guard_findings
 
-    with reading(console, ref, increments="renew" if full else "use") as workspace:
+    told = Reports.wanted(console, output, reports, summary=summary)
+    with (
+        told.errors_told(),
+        reading(console, ref, increments="renew" if full else "use") as workspace,
+    ):
         plan = workspace.plan(console.now(), remember=True)
     exceeded = tuple(guard_findings(plan, workspace.loaded.manifests, {}))
     plan = replace(plan, findings=plan.findings + exceeded)
-    if output == "text":
-        console.write(format_plan(plan, color=console.color))
-    else:
-        console.write(PLAN_FORMATS[output](plan))
+    told.tell_plan(plan)
     if out is not None:
         write_file_atomically(console.directory / out, format_plan_json(plan).encode())
     if plan.refused or exceeded:

@@ -10,12 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from pki_as_code.formats.finding_formats import FINDING_FORMATS
     from pki_as_code.formats.findings import findings_json, format_findings, format_findings_json
     from pki_as_code.formats.plan import format_plan
     from pki_as_code.formats.plan_formats import PLAN_FORMATS
     from pki_as_code.formats.plan_json import format_plan_json
 
 __all__ = [
+    "FINDING_FORMATS",
     "PLAN_FORMATS",
     "findings_json",
     "format_findings",
@@ -25,6 +27,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "FINDING_FORMATS": "finding_formats",
     "PLAN_FORMATS": "plan_formats",
     "findings_json": "findings",
     "format_findings": "findings",

@@ -76,8 +76,8 @@ _WIDEST_ALIGNED = 40
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """One line of the plan. Everything in it is escaped already."""
+class Row:
+    """One line of the plan. Everything in it is escaped already, as `safe` does it."""
 
     mark: str
     action: str
@@ -95,22 +95,26 @@ def format_plan(plan: Plan, *, color: bool = False) -> str:
     """Return the plan as text: what is planned and refused, findings, and the counts."""
     blocks = list(_finding_blocks(plan.findings, color=color))
     if not plan.changes and not plan.refused:
-        at = safe(abbreviate(plan.commit)) if plan.commit else "in the working tree"
-        at = f"at {at}" if plan.commit else at
-        told = no_changes(safe(plan.commit))
-        if plan.waiting:
-            told = f"Nothing to do now {at}; {len(plan.waiting):,} to be tried again later.\n"
-        elif any(finding.code in WAITING for finding in plan.findings):
-            told = (
-                f"No changes. Some things wait for people; all else matches the manifests {at}.\n"
-            )
-        blocks.append(told)
-        return "\n".join(blocks)
-    rows = [_change_row(change) for change in plan.changes]
-    rows += [_refusal_row(refusal) for refusal in plan.refused]
-    table = "\n".join(_table_lines(rows, color=color)) + "\n"
+        return "\n".join([*blocks, _nothing_planned(plan)])
+    table = "\n".join(_table_lines(plan_rows(plan), color=color)) + "\n"
     summary = f"{format_counts(plan)}   {paint(f'digest {plan.digest}', DIM, color=color)}\n"
-    return "\n".join([_headline(plan) + "\n", table, *blocks, summary])
+    return "\n".join([format_headline(plan) + "\n", table, *blocks, summary])
+
+
+def _nothing_planned(plan: Plan) -> str:
+    """Return the sentence for a plan without changes and refusals."""
+    at = f"at {safe(abbreviate(plan.commit))}" if plan.commit else "in the working tree"
+    if plan.waiting:
+        return f"Nothing to do now {at}; {len(plan.waiting):,} to be tried again later.\n"
+    if any(finding.code in WAITING for finding in plan.findings):
+        return f"No changes. Some things wait for people; all else matches the manifests {at}.\n"
+    return no_changes(safe(plan.commit))
+
+
+def plan_rows(plan: Plan) -> list[Row]:
+    """Return a row for each change, then one for each refusal, in their order."""
+    rows = [_change_row(change) for change in plan.changes]
+    return rows + [_refusal_row(refusal) for refusal in plan.refused]
 
 
 def _finding_blocks(findings: Sequence[Finding], *, color: bool) -> Iterator[str]:
@@ -127,7 +131,7 @@ def _finding_blocks(findings: Sequence[Finding], *, color: bool) -> Iterator[str
         yield f"... and {count:,} more {code}; `pkictl plan --output json` has them all.\n"
 
 
-def _headline(plan: Plan) -> str:
+def format_headline(plan: Plan) -> str:
     planned = safe(abbreviate(plan.commit)) if plan.commit else "the working tree"
     base = f"base {safe(abbreviate(plan.base))}" if plan.base else "nothing reconciled before"
     return f"Plan for {planned} ({base}), store {safe(plan.store)}"
@@ -151,7 +155,7 @@ def format_counts(plan: Plan) -> str:
     return ", ".join(words) + "."
 
 
-def _table_lines(rows: list[_Row], *, color: bool) -> Iterator[str]:
+def _table_lines(rows: list[Row], *, color: bool) -> Iterator[str]:
     thing_width = _column_width(row.thing for row in rows)
     issuer_width = _column_width(row.issuer for row in rows)
     for row in rows:
@@ -175,8 +179,8 @@ def _thing(object_id: ObjectId) -> str:
     return f"{safe(object_id.thing)} {safe(object_id.path)}"
 
 
-def _refusal_row(refusal: Refusal) -> _Row:
-    return _Row(
+def _refusal_row(refusal: Refusal) -> Row:
+    return Row(
         REFUSED,
         "refuse",
         _thing(refusal.object_id),
@@ -186,7 +190,7 @@ def _refusal_row(refusal: Refusal) -> _Row:
     )
 
 
-def _change_row(change: Change) -> _Row:
+def _change_row(change: Change) -> Row:
     object_id, issuer = change.object_id, ""
     match change:
         case IssueCertificate(request=request):
@@ -213,7 +217,7 @@ def _change_row(change: Change) -> _Row:
         case _:
             assert_never(change)
     mark, action = MARKS[change.action], str(change.action)
-    return _Row(mark, action, _thing(object_id), safe(issuer), details)
+    return Row(mark, action, _thing(object_id), safe(issuer), details)
 
 
 def _details_of_known(

@@ -67,7 +67,7 @@ def guard_plan(
     `allowed` lifts the limit of a class for one run, up to the number given; `done` is what the run
     has done before this plan. `findings` has everything at once.
     """
-    refused = [_refusal_finding(refusal) for refusal in plan.refused]
+    refused = [refusal_finding(refusal) for refusal in plan.refused]
     exceeded = list(guard_findings(plan, manifests, allowed, done))
     if refused:
         raise UnsafePlanError(
@@ -179,7 +179,8 @@ def _emptied(plan: Plan, allowed: Mapping[str, int]) -> Finding | None:
     )
 
 
-def _refusal_finding(refusal: Refusal) -> Finding:
+def refusal_finding(refusal: Refusal) -> Finding:
+    """Return a refusal as the error it is."""
     return Finding(
         "plan.refused",
         f"{refusal.object_id.path}: {refusal.reason.message}",

@@ -258,7 +258,9 @@ def test_text_of_others_is_inert(hostile, inert):
         store=hostile,
     )
     assert inert(format_plan(plan))
-    assert all(inert(format_output(plan)) for format_output in PLAN_FORMATS.values())
+    # Of the lines of `github`, some are commands: test_github.py reads those.
+    forms = {name: form for name, form in PLAN_FORMATS.items() if name != "github"}
+    assert all(inert(format_output(plan)) for format_output in forms.values())
 
 
 def test_json_is_as_documented():
