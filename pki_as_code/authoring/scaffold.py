@@ -62,11 +62,13 @@ class AuthorityKeys:
         return {"uri": f"file:keys/{name}.pem", **given}
 
 
-def scaffold(name: str, keys: AuthorityKeys, base_url: str | None) -> Mapping[str, bytes]:
-    """Return the files of a new repository, path -> content."""
+def scaffold(
+    name: str, keys: AuthorityKeys, base_url: str | None, more_readme: str = ""
+) -> dict[str, bytes]:
+    """Return the files of a new repository, path -> content; `more_readme` ends its README."""
     files = {
         ".gitignore": GITIGNORE.encode(),
-        "README.md": README.format(name=name).encode(),
+        "README.md": (README.format(name=name) + more_readme).encode(),
         "certificates/.gitkeep": b"",
     }
     project = {

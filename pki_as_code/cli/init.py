@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pki_as_code.gitplumbing import GitRepository
 
+FORGES = ["github", "gitlab", "none"]
 KEY_TYPES = ["RSA", "EC", "Ed25519", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"]
 
 
@@ -29,6 +30,11 @@ KEY_TYPES = ["RSA", "EC", "Ed25519", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-
         help="Curve of EC keys (default P-256).")  # fmt: skip
 @option("--no-authorities", is_flag=True, help="Write the authorities' manifests, but make no key "
         "and issue nothing yet.")  # fmt: skip
+@option("--forge", type=click.Choice(FORGES), default="none", show_default=True, help="Also write "
+        "what a forge needs: workflows, CODEOWNERS, allowed_signers. In a repository that is set "
+        "up already, only these are added.")  # fmt: skip
+@option("--admins", metavar="OWNER", multiple=True, help="Who approves what belongs to no team, as "
+        "CODEOWNERS names them. May be repeated.")  # fmt: skip
 @click.pass_obj
 def command(
     console: Console,
@@ -40,19 +46,27 @@ def command(
     key_size: int | None,
     elliptic_curve: str | None,
     no_authorities: bool,
+    forge: str,
+    admins: tuple[str, ...],
 ) -> int:
+    from pki_as_code.authoring.forges import forge_files, forge_readme
     from pki_as_code.authoring.manifests import object_name
     from pki_as_code.authoring.scaffold import AuthorityKeys, scaffold
 
     target = (console.directory / directory).absolute()
     target.mkdir(parents=True, exist_ok=True)
-    files = scaffold(
-        object_name(name or target.resolve().name or "pki"),
-        AuthorityKeys(key_type, key_size, elliptic_curve),
-        base_url,
-    )
     repository = _open_or_make(console, target)
-    _write(console, repository, files)
+    branch = repository.current_branch() or "main"
+    extra = forge_files(forge, branch, admins)
+    if extra and (repository.root / "pki.yaml").exists():
+        _write(console, repository, extra, "Let the forge plan and issue")
+        console.next_step("pkictl doctor --forge")
+        return 0
+    project = object_name(name or target.resolve().name or "pki")
+    keys = AuthorityKeys(key_type, key_size, elliptic_curve)
+    files = scaffold(project, keys, base_url, forge_readme(forge, branch)) | extra
+    _check_new(repository)
+    _write(console, repository, files, "Set up a PKI")
     if not no_authorities:
         _issue_authorities(console, target)
     console.next_step("pkictl new certificate NAME --csr FILE")
@@ -75,12 +89,8 @@ def _open_or_make(console: Console, target: Path) -> GitRepository:
     return repository
 
 
-def _write(console: Console, repository: GitRepository, files: Mapping[str, bytes]) -> None:
-    """Write what is not there, and commit it; a file that is there is the user's."""
-    from pki_as_code.apply.submit import check_writable_place
-    from pki_as_code.durable import write_file_atomically
+def _check_new(repository: GitRepository) -> None:
     from pki_as_code.errors import RepositoryError
-    from pki_as_code.gitrepo import commit_paths
 
     if (repository.root / "pki.yaml").exists():
         raise RepositoryError(
@@ -88,6 +98,16 @@ def _write(console: Console, repository: GitRepository, files: Mapping[str, byte
             help="this repository is set up; `pkictl status` tells how it is",
             code="project.exists",
         )
+
+
+def _write(
+    console: Console, repository: GitRepository, files: Mapping[str, bytes], message: str
+) -> None:
+    """Write what is not there, and commit it; a file that is there is the user's."""
+    from pki_as_code.apply.submit import check_writable_place
+    from pki_as_code.durable import write_file_atomically
+    from pki_as_code.gitrepo import commit_paths
+
     for path in files:
         check_writable_place(repository.root, path)
     written = []
@@ -100,7 +120,7 @@ def _write(console: Console, repository: GitRepository, files: Mapping[str, byte
         write_file_atomically(place, data)
         written.append(path)
     _ignore_keys(console, repository, written)
-    commit_paths(repository, written, "Set up a PKI")
+    commit_paths(repository, written, message)
     console.note(f"wrote and committed {len(written)} files")
 
 

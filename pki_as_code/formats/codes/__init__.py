@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pki_as_code.formats.codes import (
     ceremonies,
+    forges,
     guards,
     keys,
     lints,
@@ -22,6 +23,7 @@ __all__ = ["CODES", "Explanation"]
 
 _GROUPS = (
     ceremonies,
+    forges,
     guards,
     keys,
     lints,

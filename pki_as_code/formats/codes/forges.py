@@ -1,0 +1,37 @@
+"""What a forge is told: who approves what."""
+
+from __future__ import annotations
+
+from pki_as_code.formats.codes.base import explanations
+
+CODES = explanations(
+    "codeowners",
+    {
+        "outdated": (
+            "CODEOWNERS is not what the Namespace manifests make of it.",
+            "A forge asks for the approval of whom CODEOWNERS names, and not of whom a Namespace "
+            "does.",
+            "Run `pkictl codeowners` and commit what it writes.",
+        ),
+        "no_admins": (
+            "Nobody owns `*` in CODEOWNERS.",
+            "Authorities, profiles and policies belong to no team: without an owner anybody "
+            "approves them.",
+            "Add a line `*` with the admins above the part that pkictl writes, or give --admins.",
+        ),
+        "no_end": (
+            "The part of CODEOWNERS that pkictl writes has a beginning and no end.",
+            "What is below could be anybody's, and would be lost or kept by guessing.",
+            "Put the line back that ends it (git has it), or remove the part and run `pkictl "
+            "codeowners`.",
+        ),
+        "owner": (
+            "An owner is one that CODEOWNERS cannot express.",
+            "A forge reads blanks and `#` in it as the end of the name, and so asks nobody, or "
+            "somebody else.",
+            "Use @user, @organisation/team, or a plain e-mail address.",
+        ),
+    },
+    why="",
+    remedy="",
+)
