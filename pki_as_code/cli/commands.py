@@ -25,6 +25,7 @@ DECLARATIVE = {
     "show": Entry("show", "Show one object: manifest, certificate, history."),
     "status": Entry("status", "Tell whether store and manifests agree, and what is due."),
     "codeowners": Entry("codeowners", "Write CODEOWNERS from the owners of the namespaces."),
+    "hook": Entry("hook", "Look at files before they are committed."),
     "explain": Entry("explain", "Explain a finding's code, or a field of a manifest."),
     "schema": Entry("schema", "Print the JSON Schema of manifests."),
     "ceremony": Entry("ceremony", "Sign with the key of an offline authority, in three steps."),

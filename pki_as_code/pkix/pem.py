@@ -21,6 +21,12 @@ _BLOCK = re.compile(
     rb"^-----END (?P<end>[^\r\n-]{0,64})-----",
     re.MULTILINE,
 )
+_ENCRYPTIONS = (
+    b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05",
+    b"\x06\x0a\x2a\x86\x48\x86\xf7\x0d\x01\x0c",
+)
+"""How the OIDs of PKCS #5 (RFC 8018) and of the schemes in PKCS #12 (RFC 7292) begin."""
+
 _LINE = 64
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -84,6 +90,27 @@ def _decode_base64(body: bytes, what: str, source: str) -> bytes:
         help="copy the file again as a whole",
         code=f"{source}.bad_base64",
     )
+
+
+def holds_private_key(data: bytes) -> bool:
+    """
+    Tell whether a file looks as if it held a private key, in clear or encrypted.
+
+    In PEM, as ssh-keygen, age and PuTTY write them, or in DER: PKCS #1, #8 and #12, SEC 1.
+    """
+    if _PRIVATE_KEY.search(data):
+        return True
+    return _is_der(data) and (_looks_like_private_key(data) or _is_encrypted_key(data))
+
+
+def _is_encrypted_key(der: bytes) -> bool:
+    """EncryptedPrivateKeyInfo (RFC 5958 section 3) begins with how it is encrypted."""
+    try:
+        outer, _ = read_tlv(der)
+        algorithm, _ = read_tlv(outer.content)
+    except InvalidValueError:
+        return False
+    return algorithm.content.startswith(_ENCRYPTIONS)
 
 
 def _is_der(data: bytes) -> bool:

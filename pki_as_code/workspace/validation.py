@@ -33,7 +33,7 @@ def validate_repository(
         *committed_keys(repository, commit, loaded.manifests),
         *validate_manifests(desired, now),
     ]
-    places = {path: _below_root(repository.root, start, path) for path in paths}
+    places = {path: below_root(repository.root, start, path) for path in paths}
     if not places:
         return findings, loaded.file_count
     every = [file.path for file in tree.files()]
@@ -44,7 +44,7 @@ def validate_repository(
     return findings, len(files)
 
 
-def _below_root(root: Path, start: Path, path: str) -> str:
+def below_root(root: Path, start: Path, path: str) -> str:
     """Return `path`, which is relative to where the command was started, relative to the root."""
     absolute = Path(os.path.normpath((start / path).absolute()))
     try:

@@ -1,10 +1,10 @@
-"""What a forge is told: who approves what."""
+"""What a forge is told, who approves what, and what is looked at before a commit."""
 
 from __future__ import annotations
 
 from pki_as_code.formats.codes.base import explanations
 
-CODES = explanations(
+CODEOWNERS = explanations(
     "codeowners",
     {
         "outdated": (
@@ -35,3 +35,20 @@ CODES = explanations(
     why="",
     remedy="",
 )
+
+HOOK = explanations(
+    "hook",
+    {
+        "private_key": "A file that is to be committed holds a private key.",
+        "unreadable": (
+            "A file that is to be committed cannot be read.",
+            "What was not looked at may hold a private key.",
+            "Make it readable, or commit it without the hook after a look at it.",
+        ),
+    },
+    why="git keeps what was committed once for everybody who can read the repository, also after "
+    "the file is removed. A passphrase on the key only makes that take longer.",
+    remedy="Take it out of the commit. If it was pushed, regard the key as lost: make a new one.",
+)
+
+CODES = {**CODEOWNERS, **HOOK}

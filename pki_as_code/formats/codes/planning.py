@@ -177,6 +177,11 @@ CSR = explanations(
         ),
         "too_large": "The file is too large for a CSR.",
         "trailing_data": "There is something behind the end of a CSR.",
+        "unclaimed": (
+            "No manifest names this CSR.",
+            "A file that nobody reads is not reviewed either, and looks as if it were.",
+            "Write a manifest for it (`pkictl new certificate NAME --csr FILE`), or remove it.",
+        ),
         "unusable_name": (
             "A CSR has alternative names that could not be in a certificate.",
             "They are not used: names come from the manifest. They may have been meant, though.",
