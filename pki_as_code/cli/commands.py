@@ -24,6 +24,7 @@ DECLARATIVE = {
     "serve": Entry("serve", "Answer OCSP, give CRLs and authorities' certificates over HTTP."),
     "show": Entry("show", "Show one object: manifest, certificate, history."),
     "status": Entry("status", "Tell whether store and manifests agree, and what is due."),
+    "doctor": Entry("doctor", "Tell what is wrong with git, store, keys, clock, mail and CRLs."),
     "codeowners": Entry("codeowners", "Write CODEOWNERS from the owners of the namespaces."),
     "hook": Entry("hook", "Look at files before they are committed."),
     "explain": Entry("explain", "Explain a finding's code, or a field of a manifest."),

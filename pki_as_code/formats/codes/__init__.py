@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pki_as_code.formats.codes import (
     ceremonies,
+    doctor,
     forges,
     guards,
     keys,
@@ -23,6 +24,7 @@ __all__ = ["CODES", "Explanation"]
 
 _GROUPS = (
     ceremonies,
+    doctor,
     forges,
     guards,
     keys,
