@@ -39,6 +39,7 @@ from pki_as_code.model import (
     Plan,
     PublishCrl,
 )
+from pki_as_code.plan.policy_judging import check_allowed
 from pki_as_code.stores.entries import Authority as AuthorityEntry
 from pki_as_code.stores.entries import (
     Issued,
@@ -66,9 +67,11 @@ def apply_plan(plan: Plan, workspace: Workspace, settings: Settings) -> Iterator
     6. Certificates, in batches.
 
     Raises:
+        PolicyDeniedError: a certificate is among it that no policy was asked about.
         ContentionError: another runner wrote meanwhile; what was yielded stands.
         StoreError: the store cannot be written.
     """
+    check_allowed(plan, workspace.loaded.manifests)
     run = _Run(workspace, settings, plan.commit, plan.judged)
     yield from run.record_decisions(plan.changes)
     known = workspace.store.authorities()
@@ -260,6 +263,7 @@ class _Run:
             provenance={
                 "reconciledCommit": self.commit,
                 "reasons": [reason.code for reason in change.reasons],
+                **_policies(change),
             },
         )
 
@@ -278,6 +282,12 @@ class _Run:
 
     def _message(self, what: str) -> str:
         return f"{what}\n\nSource-Commit: {self.commit}\n" if self.commit else f"{what}\n"
+
+
+def _policies(change: Change) -> dict[str, list[str]]:
+    """Return the policies that allowed it, as the ledger keeps them; else nothing."""
+    allowed_by = getattr(change, "allowed_by", ())
+    return {"policies": list(allowed_by)} if allowed_by else {}
 
 
 def _certificates(count: int) -> str:

@@ -18,7 +18,7 @@ from pki_as_code.apply.issuers import Issuers
 from pki_as_code.apply.outcome import Outcome, Settings
 from pki_as_code.apply.reconcile import check_run, reconcile
 from pki_as_code.durable import write_file_atomically
-from pki_as_code.errors import IssuanceError, RepositoryError
+from pki_as_code.errors import IssuanceError, PolicyDeniedError, RepositoryError
 from pki_as_code.gitplumbing import GitRepository, uncommitted_paths
 from pki_as_code.gitrepo import commit_paths, commit_to_branch
 from pki_as_code.keys.interface import Secrets
@@ -27,6 +27,7 @@ from pki_as_code.manifests.overlay import OverlayTree
 from pki_as_code.manifests.tree import check_relative, git_mode, not_regular
 from pki_as_code.model import ObjectId, Plan, Severity
 from pki_as_code.plan.guards import guard_plan
+from pki_as_code.plan.policy_findings import only_denied
 from pki_as_code.workspace import Workspace
 
 NOT_DONE = frozenset(
@@ -56,8 +57,8 @@ def preview(
     check, and the only way to do more than usual is to propose it.
 
     Raises:
-        ManifestError, UnsafePlanError, IssuanceError: it cannot be carried out; nothing was
-            written.
+        ManifestError, UnsafePlanError, IssuanceError, PolicyDeniedError: it cannot be carried
+            out; nothing was written.
     """
     overlay = OverlayTree(workspace.tree, submission.files)
     imagined = replace(workspace, tree=overlay, loaded=load_manifests(overlay))
@@ -68,9 +69,8 @@ def preview(
     told = [f for f in plan.findings if f.severity is Severity.ERROR or f.code in NOT_DONE]
     if told:
         findings = [replace(finding, severity=Severity.ERROR) for finding in told]
-        raise IssuanceError(
-            told[0].message, help=told[0].help, code=told[0].code, findings=findings
-        )
+        refusal = PolicyDeniedError if only_denied(findings) else IssuanceError
+        raise refusal(told[0].message, help=told[0].help, code=told[0].code, findings=findings)
     return imagined, plan
 
 

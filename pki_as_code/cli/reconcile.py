@@ -88,9 +88,10 @@ def _show_plan(
 
     from pki_as_code.apply.reconcile import has_errors
     from pki_as_code.apply.reviewed import plan_reviewed
-    from pki_as_code.errors import EXIT_FAILED, EXIT_UNSAFE
+    from pki_as_code.errors import EXIT_DENIED, EXIT_FAILED, EXIT_UNSAFE
     from pki_as_code.formats import format_plan
     from pki_as_code.plan.guards import guard_findings
+    from pki_as_code.plan.policy_findings import only_denied
 
     if reviewed is not None:
         plan = plan_reviewed(workspace, settings, reviewed)
@@ -101,6 +102,8 @@ def _show_plan(
     console.write(format_plan(shown, color=console.color))
     if plan.refused or exceeded:
         return EXIT_UNSAFE
+    if only_denied(plan.findings):
+        return EXIT_DENIED
     return EXIT_FAILED if has_errors(plan) else 0
 
 
@@ -111,8 +114,9 @@ def _reconcile(
     from pki_as_code.apply.reviewed import reconcile_reviewed
     from pki_as_code.cli.outcomes import show_outcomes
     from pki_as_code.cli.progress import ProgressBar
-    from pki_as_code.errors import EXIT_FAILED, EXIT_PARTIAL
+    from pki_as_code.errors import EXIT_DENIED, EXIT_FAILED, EXIT_PARTIAL
     from pki_as_code.formats import format_plan
+    from pki_as_code.plan.policy_findings import only_denied
 
     plans: list[Plan] = []
     bar = ProgressBar(quiet=console.quiet)
@@ -137,7 +141,9 @@ def _reconcile(
         outcomes = reconcile_reviewed(workspace, settings, reviewed, show, show_rest)
     with bar:
         done, code = show_outcomes(console, outcomes, bar)
-    if plans and has_errors(plans[-1]):
+    if plans and not code and only_denied(plans[-1].findings):
+        code = EXIT_DENIED
+    elif plans and has_errors(plans[-1]):
         code = EXIT_PARTIAL if any(outcome.error is None for outcome in done) else EXIT_FAILED
     if done and not code:
         console.next_step("pkictl list_certs")

@@ -21,7 +21,11 @@ _MOST_NAMED = 3
 
 @contextmanager
 def reading(
-    console: Console, ref: str | None = None, *, increments: LookAt = "none"
+    console: Console,
+    ref: str | None = None,
+    *,
+    increments: LookAt = "none",
+    base: str | None = None,
 ) -> Iterator[Workspace]:
     """Open the manifests (of the working tree, or of a revision) and the store, to be read only."""
     from pki_as_code.workspace import open_workspace
@@ -33,6 +37,7 @@ def reading(
         read_only=True,
         push=not console.offline,
         increments=increments,
+        base=base,
     )
     try:
         with naming_offline():

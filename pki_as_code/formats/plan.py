@@ -194,11 +194,12 @@ def _change_row(change: Change) -> Row:
     object_id, issuer = change.object_id, ""
     match change:
         case IssueCertificate(request=request):
-            issuer, details = request.issuer, _issue_details(change)
+            issuer, details = request.issuer, _issue_details(change) + _allowed_by(change)
         case FinishReservation(reservation=reservation, request=request):
             serial = format_serial_number(reservation.serial_number)
             asked = f"{_lifetime(request)}  {_names(request)}"
-            issuer, details = reservation.issuer, f"{serial}  {asked}  {_reasons(change.reasons)}"
+            told = f"{serial}  {asked}  {_reasons(change.reasons)}"
+            issuer, details = reservation.issuer, told + _allowed_by(change)
         case AbandonReservation(reservation=reservation):
             serial = format_serial_number(reservation.serial_number)
             issuer, details = reservation.issuer, f"{serial}  {_reasons(change.reasons)}"
@@ -244,6 +245,10 @@ def _issue_details(change: IssueCertificate) -> str:
     if change.source is not None:
         details += f"   {safe(change.source.path)}:{change.source.line}"
     return details
+
+
+def _allowed_by(change: IssueCertificate | FinishReservation) -> str:
+    return f"   by {safe(', '.join(change.allowed_by))}" if change.allowed_by else ""
 
 
 def _adopted(change: AdoptAuthority | AdoptCertificate) -> str:

@@ -98,10 +98,12 @@ def _effect_json(change: Change, planned_at: datetime) -> dict[str, JsonValue]:
             after = _request_json(request, planned_at)
             after["deletionPolicy"] = change.deletion_policy
             effect = {"issuer": request.issuer, "before": before, "after": after}
+            effect["allowedBy"] = list(change.allowed_by)
         case FinishReservation(reservation=reservation, request=request):
             after = _request_json(request, planned_at) | _reservation_json(reservation)
             after["deletionPolicy"] = reservation.deletion_policy
             effect = {"issuer": reservation.issuer, "before": None, "after": after}
+            effect["allowedBy"] = list(change.allowed_by)
         case AbandonReservation(reservation=reservation):
             before = _reservation_json(reservation)
             effect = {"issuer": reservation.issuer, "before": before, "after": None}

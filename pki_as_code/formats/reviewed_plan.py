@@ -30,6 +30,8 @@ _MOST_DIFFERENCES = 10
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _OBJECT = ("action", "kind", "namespace", "name")
+_NO_EFFECT = frozenset({"source", "help", "allowedBy"})
+"""What can differ while the same is done; what is done must be allowed either way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ def _by_object(items: Sequence[Mapping[str, JsonValue]]) -> dict[str, list[JsonV
 
 def _effect(item: Mapping[str, JsonValue]) -> JsonValue:
     """Return an item without its place and its wording."""
-    kept = {name: value for name, value in item.items() if name not in {"source", "help"}}
+    kept = {name: value for name, value in item.items() if name not in _NO_EFFECT}
     for name in ("reasons", "reason"):
         if name in kept:
             kept[name] = _codes(kept[name])

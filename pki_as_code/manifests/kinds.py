@@ -9,6 +9,7 @@ from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.base import Manifest
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.namespace import Namespace
+from pki_as_code.manifests.policy import Policy
 from pki_as_code.manifests.profile import Profile
 from pki_as_code.manifests.project import Project
 from pki_as_code.manifests.revocation import Revocation
@@ -18,6 +19,7 @@ KINDS: Final[tuple[type[Manifest], ...]] = (
     Project,
     CertificateAuthority,
     Profile,
+    Policy,
     Namespace,
     Certificate,
     Revocation,

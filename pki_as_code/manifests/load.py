@@ -147,7 +147,8 @@ class _Loading:
                 "manifest.misplaced",
                 "the manifest is outside of all places that manifests are read from",
                 source,
-                help="move it to certificates/, authorities/, profiles/, revocations/ or watchers/",
+                help="move it to certificates/, authorities/, profiles/, policies/, revocations/ "
+                "or watchers/",
             )
         )
 

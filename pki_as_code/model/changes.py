@@ -51,6 +51,8 @@ class IssueCertificate:
     """The manifest; `csr_path` is the CSR beside it, empty when inline or for an authority."""
 
     csr_path: str = ""
+    allowed_by: tuple[str, ...] = ()
+    """Files of the policies that grant it; none where there is no policy, and of an authority."""
 
     @property
     def object_id(self) -> ObjectId:
@@ -67,6 +69,7 @@ class FinishReservation:
 
     reasons: tuple[Reason, ...]
     source: Source | None = None
+    allowed_by: tuple[str, ...] = ()
     action: Action = Action.FINISH
 
     @property

@@ -85,6 +85,9 @@ class CertificateRecord:
     superseded_at: datetime | None = None
     """When its successor was issued; None for the current certificate of an object."""
 
+    policies: tuple[str, ...] = ()
+    """Files of the policies that allowed it."""
+
     def status(self, now: datetime) -> Status:
         if self.revocation is not None:
             on_hold = self.revocation.reason == CERTIFICATE_HOLD

@@ -53,14 +53,20 @@ class Preview:
 
     def findings(self, request: CertificateRequest) -> list[Finding]:
         """Return what there is to object to in the certificate `request` asks for."""
-        try:
-            return self.draft(request)[1]
-        except InvalidValueError as error:
-            return [error.finding()]
+        return self.examine(request)[1]
 
-    def judge(self, request: CertificateRequest) -> tuple[list[Finding], bytes | None]:
+    def examine(self, request: CertificateRequest) -> tuple[x509.Certificate | None, list[Finding]]:
+        """Return the same with the certificate; None for one that cannot be made."""
+        try:
+            return self.draft(request)
+        except InvalidValueError as error:
+            return None, [error.finding()]
+
+    def judge(
+        self, request: CertificateRequest
+    ) -> tuple[x509.Certificate | None, list[Finding], bytes | None]:
         """
-        Return the findings in what is about to be issued, and the mark of a draft without errors.
+        Return the same of what is about to be issued, with the mark of a draft without errors.
 
         The one check of the key that takes milliseconds (is the modulus a prime) is among them: it
         is for what will be signed, not for every manifest there is.
@@ -68,13 +74,13 @@ class Preview:
         try:
             certificate, findings = self.draft(request)
         except InvalidValueError as error:
-            return [error.finding()], None
+            return None, [error.finding()], None
         if request.public_key_der:
             findings += key_findings(certificate.public_key())
         if any(finding.severity is Severity.ERROR for finding in findings):
-            return findings, None
+            return certificate, findings, None
         chain = self._chain_above(request)
-        return findings, digest_of_judged(certificate.tbs_certificate_bytes, chain)
+        return certificate, findings, digest_of_judged(certificate.tbs_certificate_bytes, chain)
 
     def _chain_above(self, request: CertificateRequest) -> list[x509.Certificate]:
         issuer = find_authority(self.manifests, request.issuer)

@@ -12,6 +12,7 @@ from typing import Any
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.load import Loaded, ManifestSet
 from pki_as_code.manifests.namespace import Namespace
+from pki_as_code.manifests.policy import Approvals, Policy
 from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.manifests.watcher import Watcher
 from pki_as_code.model import AUTHORITY, Finding, Severity
@@ -91,6 +92,21 @@ def watchers_name_something(manifests: ManifestSet) -> Iterator[Finding]:
                 yield finding.at(watcher.source("spec", "selector", "issuers", position))
 
 
+def policies_name_something(manifests: ManifestSet) -> Iterator[Finding]:
+    """A policy about a misspelt authority or profile would be about nothing, and limit nothing."""
+    authorities = [object_id.name for object_id in manifests.of(CertificateAuthority)]
+    for policy in manifests.of(Policy).values():
+        selector = policy.manifest.spec.selector
+        for field, kind, wanted, known in (
+            ("issuers", AUTHORITY, selector.issuers, authorities),
+            ("profiles", "Profile", selector.profiles, manifests.profile_names()),
+        ):
+            for position, name in enumerate(wanted):
+                if not _is_known(manifests, kind, name, known):
+                    finding = dangling(field, kind, name, known)
+                    yield finding.at(policy.source("spec", "selector", field, position))
+
+
 def teams_keep_to_themselves(manifests: ManifestSet) -> Iterator[Finding]:
     """What lies below `certificates/<team>/` reaches that team's certificates only."""
     for revocation in manifests.of(Revocation).values():
@@ -123,6 +139,9 @@ def nothing_is_without_effect(manifests: ManifestSet) -> Iterator[Finding]:
     project = manifests.project
     if project is not None and project.manifest.spec.trust.require_signed_commits:
         yield _without_effect(project, "spec", "trust", "requireSignedCommits")
+    for policy in manifests.of(Policy).values():
+        if policy.manifest.spec.approvals != Approvals():
+            yield _without_effect(policy, "spec", "approvals")
 
 
 def shards_are_found(manifests: ManifestSet) -> Iterator[Finding]:
@@ -157,6 +176,7 @@ REFERENCE_CHECKS: tuple[ReferenceCheck, ...] = (
     default_references_exist,
     revocations_name_something,
     watchers_name_something,
+    policies_name_something,
     teams_keep_to_themselves,
     shards_are_found,
     nothing_is_without_effect,

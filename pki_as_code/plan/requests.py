@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.manifests.authority import CertificateAuthority
@@ -25,7 +26,7 @@ from pki_as_code.model import (
     Source,
     format_time,
 )
-from pki_as_code.pkix.algorithms import key_allowed, usable_key_usages
+from pki_as_code.pkix.algorithms import describe_key, key_allowed, usable_key_usages
 from pki_as_code.pkix.csr import Csr, csr_findings, parse_csr
 from pki_as_code.pkix.extensions import ExtensionSet
 from pki_as_code.pkix.general_names import format_general_name, parse_general_name
@@ -40,6 +41,9 @@ from pki_as_code.plan.defaults import (
 )
 from pki_as_code.plan.renewal import Renewal
 from pki_as_code.plan.subjects import subject_and_names
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +209,24 @@ def _extensions(
 ) -> tuple[RequestedExtension, ...]:
     own = loaded.manifest.spec.extensions
     if own is not None:
-        return _joined_extensions(own, manifests, issuer, profile, csr)
-    # Most ask for none: then they are the same for all keys of a type, and one tuple for all.
+        return _joined_extensions(own, manifests, issuer, profile, csr.public_key)
+    return given_extensions(manifests, issuer, profile, csr.public_key)
+
+
+def given_extensions(
+    manifests: ManifestSet,
+    issuer: Loaded[CertificateAuthority],
+    profile: Profile,
+    public_key: PublicKeyTypes,
+) -> tuple[RequestedExtension, ...]:
+    """
+    Return the extensions of a certificate that asks for none itself.
+
+    They are the same for all keys of a type: one tuple for all that have them.
+    """
     return manifests.once(
-        ("extensions", issuer.object_id.name, profile.metadata.name, csr.key),
-        lambda: _joined_extensions(None, manifests, issuer, profile, csr),
+        ("extensions", issuer.object_id.name, profile.metadata.name, describe_key(public_key)),
+        lambda: _joined_extensions(None, manifests, issuer, profile, public_key),
     )
 
 
@@ -218,7 +235,7 @@ def _joined_extensions(
     manifests: ManifestSet,
     issuer: Loaded[CertificateAuthority],
     profile: Profile,
-    csr: Csr,
+    public_key: PublicKeyTypes,
 ) -> tuple[RequestedExtension, ...]:
     shared = profile.spec.extensions
     found: dict[str, RequestedExtension] = {}
@@ -227,7 +244,7 @@ def _joined_extensions(
     for extension in shared.requested() if shared else ():
         # A profile speaks of keys in general: it holds as far as this key goes (RFC 8813, 9295).
         if extension.name == "keyUsage":
-            usable = usable_key_usages(csr.public_key, extension.value)
+            usable = usable_key_usages(public_key, extension.value)
             if not usable:
                 continue
             extension = replace(extension, value=list(usable))  # noqa: PLW2901

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from cryptography import x509
 
@@ -23,6 +24,7 @@ from pki_as_code.plan.authorities import (
     resolve_authority,
 )
 from pki_as_code.plan.given_certificates import certificate_differs, lasting_differences
+from pki_as_code.plan.policy_judging import Rulebook, TrustBase, judge_certificate, rulebooks
 from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.references import REFERENCE_CHECKS
 from pki_as_code.plan.requests import ResolvedCertificate
@@ -44,6 +46,8 @@ class Context:
 
     desired: Desired
     preview: Preview
+    books: tuple[Rulebook, ...] = ()
+    """The policies that hold."""
 
     @property
     def manifests(self) -> ManifestSet:
@@ -58,15 +62,18 @@ def resolve_all(manifests: ManifestSet) -> Desired:
     return Desired(manifests, resolve_certificates(manifests))
 
 
-def validate_manifests(desired: Desired, now: datetime, *, drafts: bool = True) -> list[Finding]:
+def validate_manifests(
+    desired: Desired, now: datetime, *, drafts: bool = True, base: TrustBase | None = None
+) -> list[Finding]:
     """
     Return every problem that can be seen without a store and without a key.
 
     With `drafts` each certificate is judged as it would be signed. A plan leaves that out here and
-    does it for what it is going to issue, against the authorities as they really are.
+    does it for what it is going to issue, against the authorities as they really are. With a trust
+    `base` its policies hold as well.
     """
     preview = Preview(desired.manifests, _given_certificates(desired.manifests), now)
-    context = Context(desired, preview)
+    context = Context(desired, preview, rulebooks(desired.manifests, base))
     checks = (*CHECKS, *DRAFT_CHECKS) if drafts else CHECKS
     findings = [
         finding for reference in REFERENCE_CHECKS for finding in reference(desired.manifests)
@@ -133,11 +140,23 @@ def certificates_are_complete(context: Context) -> Iterator[Finding]:
 
 def certificates_can_be_signed(context: Context) -> Iterator[Finding]:
     complete = [c for c in context.desired.certificates if c.request is not None]
-    requests = [c.request for c in complete if c.request is not None]
-    with closing(Work(context.preview.findings, requests)) as work:
+    with closing(Work(partial(_draft_findings, context), complete)) as work:
         for resolved, found in zip(complete, work.results(), strict=True):
             for finding in found:
                 yield finding.at(resolved.place_of_names())
+
+
+def _draft_findings(context: Context, resolved: ResolvedCertificate) -> list[Finding]:
+    """Return what standards and policies have against a certificate as it would be signed."""
+    request = resolved.request
+    if request is None:
+        return []
+    certificate, findings = context.preview.examine(request)
+    if certificate is not None and context.books:
+        now = context.preview.now
+        judged = judge_certificate(context.books, resolved.loaded, request, certificate, now)
+        findings += judged.findings
+    return findings
 
 
 def end_dates_keep_to_the_profile(context: Context) -> Iterator[Finding]:

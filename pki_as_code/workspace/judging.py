@@ -7,16 +7,19 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TypeGuard
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from pki_as_code.errors import ManifestError
+from pki_as_code.errors import ManifestError, PolicyDeniedError
 from pki_as_code.increments.scope import Scope
 from pki_as_code.manifests.certificate import Certificate
+from pki_as_code.manifests.load import ManifestSet
 from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.model import (
+    CERTIFICATE,
     RESPONDER,
     AdoptAuthority,
     AdoptCertificate,
@@ -30,11 +33,22 @@ from pki_as_code.model import (
     Plan,
     Severity,
 )
+from pki_as_code.pkix.certificate import load_draft
 from pki_as_code.pkix.names import format_name
 from pki_as_code.plan.blocked_keys import compromised, lost_keys
 from pki_as_code.plan.certificate_adoption import already_known
+from pki_as_code.plan.defaults import find_profile
 from pki_as_code.plan.observation import Observation
+from pki_as_code.plan.policy_findings import only_denied
+from pki_as_code.plan.policy_judging import (
+    Rulebook,
+    TrustBase,
+    judge_adopted,
+    judge_certificate,
+    rulebooks,
+)
 from pki_as_code.plan.preview import Preview
+from pki_as_code.plan.requests import ResolvedCertificate
 from pki_as_code.plan.shared_changes import TAKEN_UP_LATER
 from pki_as_code.plan.validate import Desired
 from pki_as_code.stores.interface import CertificateFilter, Store
@@ -49,8 +63,16 @@ def load_certificates(authorities: Mapping[str, bytes]) -> dict[str, x509.Certif
 
 
 def check_findings(findings: Sequence[Finding]) -> None:
-    """Raise `ManifestError` with all findings when one of them is an error."""
+    """
+    Raise with all findings when one of them is an error.
+
+    Raises:
+        PolicyDeniedError: it is policies that object, and nothing else.
+        ManifestError: anything else is wrong.
+    """
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
+    if only_denied(findings):
+        raise PolicyDeniedError("a policy does not allow it", findings=findings)
     if errors:
         raise ManifestError(f"{errors} errors in the manifests", findings=findings)
 
@@ -117,12 +139,18 @@ def _paths(change: Change) -> set[str]:
 
 
 def judge_changes(
-    plan: Plan, desired: Desired, observation: Observation, store: Store, now: datetime
-) -> tuple[list[Finding], frozenset[bytes]]:
+    plan: Plan,
+    desired: Desired,
+    observation: Observation,
+    store: Store,
+    now: datetime,
+    base: TrustBase | None = None,
+) -> tuple[Plan, list[Finding]]:
     """
     Judge what would be signed, against the authorities as they really are.
 
-    Returns the findings, and the marks of the drafts that are without an error.
+    Returns the plan with the policies that allow each certificate and the marks of the drafts that
+    are without an error, and what there is to object to.
     """
     certificates = load_certificates(observation.authorities)
     preview = Preview(desired.manifests, certificates, now)
@@ -130,16 +158,20 @@ def judge_changes(
     keys = {_key_digest(certificate): name for name, certificate in certificates.items()}
     subjects = {format_name(certificate.subject) for certificate in certificates.values()}
     blocked = _blocked_keys(plan, desired, observation, store)
+    books = rulebooks(desired.manifests, base)
     problems: list[Finding] = []
+    changes: list[Change] = []
     marks: set[bytes] = set()
-    results = _judged(preview, plan)
+    results = _judged(preview, plan, books, resolved)
     for change in plan.changes:
         if isinstance(change, AdoptCertificate):
             problems += _known_elsewhere(change, store)
+            problems += _adopted_not_allowed(change, desired.manifests, books, now)
         if isinstance(change, AdoptAuthority):
             adopted = _compromised(change, _key_of_adopted(change), blocked)
             problems += [finding.at(change.source) for finding in adopted]
         if not _is_judged(change):
+            changes.append(change)
             continue
         item = resolved.get(change.object_id)
         of_key = [*_compromised(change, change.request.public_key_sha256, blocked)]
@@ -148,19 +180,58 @@ def judge_changes(
         if of_key:  # only then: finding the place means reading the YAML once more
             source = item.loaded.csr_source if item is not None else change.source
             problems += [finding.at(source) for finding in of_key]
-        found, mark = next(results)
+        found, allowed_by, mark = next(results)
         if mark is not None:
             marks.add(mark)
         place = item.place_of_names() if item and found else change.source
         problems += [finding.at(place) for finding in found]
-    return problems, frozenset(marks)
+        changes.append(replace(change, allowed_by=allowed_by) if allowed_by else change)
+    return replace(plan, changes=tuple(changes), judged=frozenset(marks)), problems
 
 
-def _judged(preview: Preview, plan: Plan) -> Iterator[tuple[list[Finding], bytes | None]]:
+_Resolved = Mapping[ObjectId, ResolvedCertificate]
+_Signed = IssueCertificate | FinishReservation
+_Verdict = tuple[list[Finding], tuple[str, ...], bytes | None]
+"""What there is against a certificate, who allows it, and the mark of its draft."""
+
+
+def _judged(
+    preview: Preview, plan: Plan, books: tuple[Rulebook, ...], resolved: _Resolved
+) -> Iterator[_Verdict]:
     """Yield what is said of each certificate that would be signed, in the order of the plan."""
-    requests = [change.request for change in plan.changes if _is_judged(change)]
-    with settled_memory(), closing(Work(preview.judge, requests)) as work:
+    changes = [change for change in plan.changes if _is_judged(change)]
+    judge = partial(_judge_change, preview, books, resolved)
+    with settled_memory(), closing(Work(judge, changes)) as work:
         yield from work.results()
+
+
+def _judge_change(
+    preview: Preview, books: tuple[Rulebook, ...], resolved: _Resolved, change: _Signed
+) -> _Verdict:
+    request = change.request
+    certificate, findings, mark = preview.judge(request)
+    if not books or certificate is None or request.object_id.kind != CERTIFICATE:
+        return findings, (), mark
+    if isinstance(change, FinishReservation):
+        # Not what would be made now: these very bytes are what will be signed.
+        certificate = load_draft(change.reservation.tbs_certificate)
+    loaded = resolved[change.object_id].loaded
+    judged = judge_certificate(books, loaded, request, certificate, preview.now)
+    return [*findings, *judged.findings], judged.allowed_by, mark
+
+
+def _adopted_not_allowed(
+    change: AdoptCertificate, manifests: ManifestSet, books: tuple[Rulebook, ...], now: datetime
+) -> Iterator[Finding]:
+    """What somebody else signed is looked after all the same: a warning."""
+    loaded = manifests.of(Certificate).get(change.object_id)
+    profile = find_profile(loaded, manifests, []) if loaded is not None else None
+    if loaded is None:
+        return
+    name = profile.metadata.name if profile else ""
+    finding = judge_adopted(books, loaded, change, name, now)
+    if finding is not None:
+        yield finding
 
 
 def _is_judged(change: Change) -> TypeGuard[IssueCertificate | FinishReservation]:

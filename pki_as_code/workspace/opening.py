@@ -16,6 +16,7 @@ from pki_as_code.manifests.project import FULL_EVERY
 from pki_as_code.manifests.tree import Tree, WorkingTree
 from pki_as_code.stores import open_store
 from pki_as_code.stores.interface import Store
+from pki_as_code.workspace.trust_base import load_trust_base
 from pki_as_code.workspace.view import Workspace
 
 DEFAULT_STORE = "git:pki-issued"
@@ -69,12 +70,15 @@ def open_workspace(
     read_only: bool = True,
     push: bool = True,
     increments: LookAt = "none",
+    base: str | None = None,
 ) -> Workspace:
     """
     Load the manifests and open the store.
 
     With `increments` (of a revision) plans look only at what can have changed since the last plan
     that was remembered, or `renew` that one by looking at everything.
+
+    With a `base` (a revision) its policies and settings hold as well.
 
     A shallow clone that does not reach back to what was reconciled last is deepened, when it is
     opened to write and with its remotes (`push`).
@@ -83,6 +87,7 @@ def open_workspace(
     """
     shared = SHARED if ref is not None and increments != "none" else None
     repository, commit, tree, loaded = load_repository(start, ref, paths=shared)
+    trust_base = load_trust_base(repository, base) if base is not None else None
     uri = store_uri(loaded, store)
     opened = open_store(uri, repository, root=repository.root, push=push, read_only=read_only)
     if commit and push and not read_only:
@@ -97,7 +102,7 @@ def open_workspace(
             full=increments == "renew",
             full_every=project.manifest.spec.full_every if project else FULL_EVERY,
         )
-    return Workspace(repository, commit, tree, loaded, opened, kept)
+    return Workspace(repository, commit, tree, loaded, opened, kept, trust_base)
 
 
 def _complete_history(repository: GitRepository, commit: str, store: Store) -> None:

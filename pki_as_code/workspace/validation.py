@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from pki_as_code.errors import NotFoundError, RepositoryError
-from pki_as_code.manifests.load import load_manifests
+from pki_as_code.manifests.load import ManifestSet, load_manifests
 from pki_as_code.manifests.overlay import OverlayTree
+from pki_as_code.manifests.policy import Policy
 from pki_as_code.manifests.tree import Tree
-from pki_as_code.model import Finding
+from pki_as_code.model import Finding, Severity
 from pki_as_code.plan.validate import resolve_all, validate_manifests
 from pki_as_code.workspace.judging import check_findings
 from pki_as_code.workspace.opening import load_repository
+from pki_as_code.workspace.trust_base import base_findings, load_trust_base
 from pki_as_code.workspace.view import committed_keys
 
 
 def validate_repository(
-    start: Path, ref: str | None, paths: Collection[str], now: datetime
+    start: Path,
+    ref: str | None,
+    paths: Collection[str],
+    now: datetime,
+    base: str | None = None,
 ) -> tuple[list[Finding], int]:
     """
     Check the manifests, without a store; returns the findings and how many files were looked at.
 
-    With `paths` (files or directories below the root, as the shell gives them) only their findings.
+    With a `base` (a revision) its policies hold as well. With `paths` (files or directories below
+    the root, as the shell gives them) only their findings.
     """
     repository, commit, tree, loaded = load_repository(start, ref, second_gate=True)
+    trust_base = load_trust_base(repository, base) if base is not None else None
     desired = resolve_all(loaded.manifests)
     findings = [
         *loaded.findings,
         *committed_keys(repository, commit, loaded.manifests),
-        *validate_manifests(desired, now),
+        *validate_manifests(desired, now, base=trust_base),
+        *_no_policy(loaded.manifests),
+        *base_findings(loaded.manifests, trust_base),
     ]
     places = {path: below_root(repository.root, start, path) for path in paths}
     if not places:
@@ -42,6 +52,17 @@ def validate_repository(
     files = [path for path in every if path.endswith((".yaml", ".yml")) and _is_in(path, named)]
     findings = [f for f in findings if f.source is not None and _is_in(f.source.path, named)]
     return findings, len(files)
+
+
+def _no_policy(manifests: ManifestSet) -> Iterator[Finding]:
+    """Say once that nothing limits who may ask for what."""
+    if not manifests.of(Policy) and not manifests.is_unreadable(Policy.__name__, "", None):
+        yield Finding(
+            "policy.none",
+            "there is no Policy: whoever can change a manifest can ask for any name",
+            severity=Severity.INFO,
+            help="`pkictl new policy` writes a first one; from then on, what none grants is denied",
+        )
 
 
 def below_root(root: Path, start: Path, path: str) -> str:

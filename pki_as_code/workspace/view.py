@@ -25,6 +25,7 @@ from pki_as_code.model import (
 from pki_as_code.plan.authorities import committed_key, key_path, key_uri
 from pki_as_code.plan.observation import GivenCrl, Observation, PlanFrame
 from pki_as_code.plan.planner import make_plan
+from pki_as_code.plan.policy_judging import TrustBase
 from pki_as_code.plan.responders import responder_key_uri
 from pki_as_code.plan.validate import Desired, resolve_all, validate_manifests
 from pki_as_code.stores.interface import Store
@@ -38,6 +39,7 @@ from pki_as_code.workspace.judging import (
     without_old_notices,
 )
 from pki_as_code.workspace.observing import observe
+from pki_as_code.workspace.trust_base import base_findings
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,9 @@ class Workspace:
     store: Store
     increments: Increments | None = None
     """What a plan need not look at; None when each looks at everything."""
+
+    base: TrustBase | None = None
+    """A revision whose policies hold as well; None when those of this one decide."""
 
     @property
     def root(self) -> Path:
@@ -99,6 +104,7 @@ class Workspace:
         findings = [
             *committed_keys(self.repository, self.commit, desired.manifests),
             *validate_manifests(desired, now, drafts=False),
+            *base_findings(desired.manifests, self.base),
         ]
         if only:
             findings = about(findings, only, desired)
@@ -117,8 +123,8 @@ class Workspace:
             retry=retry,
         )
         made = without_old_notices(make_plan(desired, observation, frame), basis.scope)
-        problems, judged = judge_changes(made, desired, observation, self.store, now)
-        plan = without_faulty(replace(made, judged=judged), [*findings, *problems])
+        made, problems = judge_changes(made, desired, observation, self.store, now, self.base)
+        plan = without_faulty(made, [*findings, *problems])
         if self.increments is not None and remember and not (only or retry):
             self.increments.remember(made, plan, basis, observation, head)
         return plan

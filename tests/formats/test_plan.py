@@ -297,6 +297,7 @@ def test_json_is_as_documented():
                     "hashAlgorithm": make_request().hash_algorithm,
                     "deletionPolicy": "Refuse",
                 },
+                "allowedBy": [],
             }
         ],
         "refused": [],

@@ -14,7 +14,7 @@ from tests.plan.worlds import NOW, certificate
 
 def found(site: Site, *paths: str, ref: str | None = None, start: str = ".") -> tuple[list, int]:
     findings, count = validate_repository(site.root / start, ref, paths, NOW)
-    return [finding.code for finding in findings], count
+    return [finding.code for finding in findings if finding.code != "policy.none"], count
 
 
 @pytest.fixture
@@ -29,6 +29,13 @@ def test_everything_is_checked_without_paths(faulty):
     codes, count = found(faulty)
     assert codes == ["reference.not_found"] * 2
     assert count == 6
+
+
+def test_that_nothing_limits_who_may_ask_is_told_once_and_only_of_everything(faulty):
+    findings, _ = validate_repository(faulty.root, None, (), NOW)
+    assert [f.severity for f in findings if f.code == "policy.none"] == ["info"]
+    findings, _ = validate_repository(faulty.root, None, ("certificates",), NOW)
+    assert not [f for f in findings if f.code == "policy.none"]
 
 
 def test_with_paths_only_their_findings_are_told(faulty):

@@ -270,12 +270,6 @@ OTHERS = {
         "changed by its owners.",
     ),
     **explanations(
-        "policy",
-        {"denied": "A policy does not allow it."},
-        why="Policies say who may have which names.",
-        remedy="Ask for other names, or ask the owners of the policy.",
-    ),
-    **explanations(
         "apply",
         {"partial": "Some changes were made, others failed."},
         why="Changes that do not depend on each other go on when one fails.",

@@ -1,0 +1,100 @@
+"""What policies say no to, and what keeps a policy from being one."""
+
+from __future__ import annotations
+
+from pki_as_code.formats.codes.base import Explanation, explanations
+
+_JUDGED = explanations(
+    "policy",
+    {
+        "denied": "A Deny matches the certificate, or all that there is to object to is policies.",
+        "limit_exceeded": "The certificate has something that a Limit does not allow.",
+        "no_grant": (
+            "No Grant is about this namespace, issuer and profile.",
+            "As soon as there is one Policy, what no Grant allows is denied.",
+            "Ask the owners of policies/ for a Grant.",
+        ),
+        "name_not_allowed": "No Grant allows this name.",
+        "subject_not_allowed": (
+            "No Grant allows this attribute of the subject.",
+            "Every attribute of every RDN is judged, wherever it comes from: the manifest, its "
+            "profile, or the project. The common name has to be an allowed name, or to be listed.",
+            "Ask for another subject, or have the value listed under `allow.subject`.",
+        ),
+        "not_in_base": (
+            "The trust base has no such profile or authority.",
+            "What a change brings along is not there yet for those who have to agree to it.",
+            "Have the profile or the authority merged first, and ask for certificates then.",
+        ),
+        "key_not_allowed": "No Grant allows a key of this type.",
+        "validity_too_long": "The certificate would be valid for longer than a Grant allows.",
+        "extension_not_allowed": (
+            "The certificate has an extension that profile and authority do not give it.",
+            "An extension decides what a certificate is good for. What administrators wrote into a "
+            "profile or an authority is theirs; what a manifest adds or changes has to be named "
+            "under `allow.extensions`.",
+            "Remove the extension, use a profile that has it, or have it named.",
+        ),
+    },
+    why="Policies say who may have which certificates. They are judged on the certificate as it "
+    "would be signed, and what they do not know is not allowed.",
+    remedy="Ask for something else, or ask the owners of the policy that is named.",
+)
+_OBSERVED = explanations(
+    "policy",
+    {
+        "adopted_not_allowed": (
+            "A certificate made elsewhere is one that no policy would allow.",
+            "To adopt is to observe: nothing is signed, so that it is a warning. Its renewal is "
+            "signed here, and would be denied.",
+            "Have it granted before it is renewed, or ask for other names in its manifest.",
+        ),
+        "none_in_base": (
+            "The trust base has no Policy, while the change brings some.",
+            "The repository is just getting its first policies: those of the change alone decide.",
+            "Have that change reviewed with care; from the next one on the base has its say.",
+        ),
+        "none": (
+            "There is no Policy, so that everything valid is allowed.",
+            "A first repository works at once. With more than one team, whoever can change a "
+            "manifest can ask for any name.",
+            "`pkictl new policy` writes a first one; docs/policies.md says how to begin.",
+        ),
+    },
+    why="",
+    remedy="",
+)
+_WRITTEN = explanations(
+    "policy",
+    {
+        "wrong_terms": "The policy has not the terms that its effect needs.",
+        "one_of": "A rule says two things, or nothing.",
+        "bad_network": "This is not a network or an address.",
+        "bad_scheme": "This is not the scheme of a URI.",
+        "unknown_attribute": "There is no such type of attributes.",
+        "unknown_extension": "There is no such extension.",
+        "evadable": (
+            "A Limit or a Deny selects by labels.",
+            "Whoever writes a certificate writes its labels, and could leave one out.",
+            "Select by namespaces, issuers or profiles.",
+        ),
+        "rules_unsupported": (
+            "The policy has rules, which this version cannot evaluate.",
+            "A rule that nobody looks at would be believed in force.",
+            "Say it with `allow` or `match`.",
+        ),
+    },
+    why="A policy that could be misread, or that does not load, must not leave a hole: the run "
+    "stops, and nothing is issued.",
+    remedy="Correct the policy; `pkictl explain Policy.spec` has every field.",
+)
+
+_BASE = explanations(
+    "base",
+    {"unreadable": "Something of the trust base cannot be read."},
+    why="What was agreed on before a change is what the change is judged by. Where that is not "
+    "known, nothing can be said about the change.",
+    remedy="Mend the policies and settings there, or name another base.",
+)
+
+CODES: dict[str, Explanation] = {**_JUDGED, **_OBSERVED, **_WRITTEN, **_BASE}
