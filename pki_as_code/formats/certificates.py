@@ -36,6 +36,7 @@ COLUMNS = (
     "commit",
     "watchers",
     "fingerprintSha256",
+    "policies",
 )
 """The columns of the CSV form, and the keys of the JSON form but `revocation`."""
 
@@ -79,6 +80,7 @@ def certificate_json(
         "commit": record.commit,
         "watchers": list(watchers(record)),
         "fingerprintSha256": record.fingerprint_sha256,
+        "policies": list(record.policies),
     }
 
 

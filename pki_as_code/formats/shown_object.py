@@ -89,6 +89,8 @@ def _fields(shown: ShownObject) -> Iterator[tuple[str, str]]:
         yield "profile", safe(record.profile)
     yield "valid", f"{format_time(record.not_before)} to {format_time(record.not_after)}"
     yield "fingerprint", f"sha256 {record.fingerprint_sha256}"
+    if record.policies:
+        yield "allowed by", safe(", ".join(record.policies))
     if shown.watchers:
         yield "watchers", safe(", ".join(shown.watchers))
     if origin is not None:

@@ -66,6 +66,7 @@ def add_foreign(
             "commit_id": commit,
             "path": path,
             "deletion_policy": deletion_policy,
+            "policies": None,
         },
         contents={"request": {}, "intent": {}},
     )

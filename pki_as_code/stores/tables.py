@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from pki_as_code.stores.column_types import NUMBER, TEXT, Json, SerialNumber, UtcTime
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 LEDGER_METADATA: Final = MetaData()
 INDEX_METADATA: Final = MetaData()
@@ -138,6 +138,7 @@ certificates: Final = Table(
     Column("invalidity_date", UtcTime),
     Column("requested_by", Json),
     Column("superseded_at", UtcTime),
+    Column("policies", Json),
 )
 Index(
     "certificates_by_not_after",

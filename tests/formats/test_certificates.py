@@ -84,6 +84,7 @@ def test_json_is_as_documented():
         "commit": "4c1f9e2" + "0" * 33,
         "watchers": ["ops@example.com"],
         "fingerprintSha256": "cd" * 32,
+        "policies": [],
     }
 
 
