@@ -124,9 +124,14 @@ class PolicyRule(Spec):
 
 
 _CONDITIONS: dict[str, Any] = {
-    "if": {"properties": {"effect": {"const": "Deny"}}, "required": ["effect"]},
-    "then": {"not": {"required": ["allow"]}},
-    "else": {"not": {"required": ["match"]}, "required": ["allow"]},
+    "oneOf": [
+        {"properties": {"effect": {"const": "Deny"}}, "not": {"required": ["allow"]}},
+        {
+            "properties": {"effect": {"enum": ["Grant", "Limit"]}},
+            "required": ["allow"],
+            "not": {"required": ["match"]},
+        },
+    ]
 }
 """What the model checks as well, for editors."""
 

@@ -389,8 +389,8 @@ def test_a_duplicate_key_does_not_decide_which_of_the_two_counts(tmp_path):
             HEAD + "kind: 5\n",
             "unknown_kind",
             "2:7",
-            "use one of `Project`, `CertificateAuthority`, `Profile`, `Namespace`, `Certificate`, "
-            "`Revocation`, `Watcher`",
+            "use one of `Project`, `CertificateAuthority`, `Profile`, `Policy`, `Namespace`, "
+            "`Certificate`, `Revocation`, `Watcher`",
         ),
         ("- a\n", "not_a_mapping", "1:1", "write `key: value` lines"),
         ("just text\n", "not_a_mapping", "1:1", "write `key: value` lines"),
@@ -572,8 +572,8 @@ def test_a_file_that_holds_nothing_is_a_warning(tmp_path):
     assert (finding.code, finding.severity) == ("manifest.empty_file", Severity.WARNING)
 
 
-def test_a_manifest_of_a_kind_that_is_not_in_force_is_an_error(tmp_path):
-    text = manifest("Policy", "p", "{effect: Grant}")
+def test_a_manifest_of_a_kind_that_there_is_not_is_an_error(tmp_path):
+    text = manifest("Approval", "p", "{effect: Grant}")
     assert places(load(tmp_path, {"policies/p.yaml": text})) == [
         "manifest.unknown_kind policies/p.yaml:2:7"
     ]
