@@ -38,6 +38,11 @@ def test_the_plan_is_the_one_that_is_written_down(example):
     assert plan == expected.read_text()
 
 
+def test_its_policies_say_what_their_tests_expect(example):
+    if (example.root / "policy-tests").is_dir():
+        assert ", 0 not as expected." in example.run("policy", "test").out
+
+
 def test_it_validates_and_can_be_carried_out(example):
     example.run("validate")
     example.run("reconcile")

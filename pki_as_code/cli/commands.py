@@ -29,6 +29,7 @@ DECLARATIVE = {
     "hook": Entry("hook", "Look at files before they are committed."),
     "explain": Entry("explain", "Explain a finding's code, or a field of a manifest."),
     "schema": Entry("schema", "Print the JSON Schema of manifests."),
+    "policy": Entry("policy", "Try policies: on requests in files, on the certificates there are."),
     "ceremony": Entry("ceremony", "Sign with the key of an offline authority, in three steps."),
     "store": Entry("store", "Check, repair or move the record of what was issued."),
     "completion": Entry(

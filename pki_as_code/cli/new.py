@@ -76,3 +76,37 @@ def certificate(
     paths = " ".join(str(Path(path)) for path in sorted(written.files))
     console.next_step(f"git add {paths} && git commit, then pkictl plan")
     return 0
+
+
+@command.command(help="Write a policy that grants names to namespaces.")
+@click.argument("name")
+@option("--namespace", "namespaces", metavar="NS", multiple=True, help="A namespace it is about; "
+        "all of them without it. May be repeated.")  # fmt: skip
+@option("--dns", metavar="SUFFIX", multiple=True, help="A domain: it and all below it. May be "
+        "repeated.")  # fmt: skip
+@option("--ip", metavar="NETWORK", multiple=True, help="A network or an address. May be repeated.")
+@option("--email", metavar="DOMAIN", multiple=True, help="A domain of mailboxes. May be repeated.")
+@click.pass_obj
+def policy(
+    console: Console,
+    /,
+    name: str,
+    namespaces: tuple[str, ...],
+    dns: tuple[str, ...],
+    ip: tuple[str, ...],
+    email: tuple[str, ...],
+) -> int:
+    from pki_as_code.apply.submit import write_files
+    from pki_as_code.authoring.policies import PolicyWishes, write_policy_manifest
+    from pki_as_code.workspace import load_repository
+    from pki_as_code.workspace.validation import check_overlay
+
+    repository, _, tree, loaded = load_repository(console.directory, None)
+    wishes = PolicyWishes(name, namespaces, dns, ip, email)
+    written = write_policy_manifest(loaded.manifests, wishes, tree.read)
+    check_overlay(tree, written.files, console.now())
+    write_files(repository, written.files)
+    for path in sorted(written.files):
+        console.note(f"wrote {path}")
+    console.next_step("pkictl validate, which says who is denied now")
+    return 0

@@ -150,3 +150,22 @@ def _names(terms: Allowed | Matched) -> Iterator[str]:
         yield f"otherName {other.oid} {other.value or other.domain or 'of any value'}"
     yield from (f"RID:{oid}" for oid in terms.registered_id or ())
     yield from (f"dirName:{name}" for name in terms.directory_name or ())
+
+
+def granted_words(policy: CompiledPolicy) -> Iterator[str]:
+    """Yield everything a policy says, one thing at a time, and for whom."""
+    spec = policy.loaded.manifest.spec
+    terms: Allowed | Matched = spec.allow or spec.match or Matched()
+    selected = [f"issuer {name}" for name in sorted(policy.issuers)]
+    selected += [f"profile {name}" for name in sorted(policy.profiles)]
+    selected += [f"label {key}={value}" for key, value in sorted(policy.labels)]
+    only = f" ({', '.join(selected)})" if selected else ""
+    words = list(_names(terms))
+    words += [f"{t}={v}" for t, values in (terms.subject or {}).items() for v in values]
+    words += [f"key {key}" for key in terms.keys or ()]
+    words += [f"extension {name}" for name in terms.extensions or ()]
+    if policy.max_validity is not None:
+        words.append(f"at most {format_duration(policy.max_validity)}")
+    if policy.denies_all:
+        words.append("everything")
+    yield from (f"{word}{only}" for word in words)

@@ -71,9 +71,11 @@ class ResolvedCertificate:
         return self.loaded.source("spec", "subject") if spec.subject else self.loaded.source("spec")
 
 
-def resolve_request(loaded: Loaded[Certificate], manifests: ManifestSet) -> ResolvedCertificate:
+def resolve_request(
+    loaded: Loaded[Certificate], manifests: ManifestSet, csr: Csr | None = None
+) -> ResolvedCertificate:
     """
-    Resolve one Certificate.
+    Resolve one Certificate; with a `csr` as if it were its own.
 
     1. Parse the CSR, verify that its maker holds the key, judge the key.
     2. Find the authority and the profile.
@@ -84,7 +86,7 @@ def resolve_request(loaded: Loaded[Certificate], manifests: ManifestSet) -> Reso
     if loaded.manifest.spec.adopt is not None and loaded.csr is None:
         # Observed, and never signed: its authority and its profile need not be usable.
         return ResolvedCertificate(loaded, None, (), policy, None)
-    csr = _parse_csr(loaded, findings)
+    csr = csr or _parse_csr(loaded, findings)
     issuer = find_issuer(loaded, manifests, findings)
     profile = find_profile(loaded, manifests, findings)
     renewal = None

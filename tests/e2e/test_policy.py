@@ -234,6 +234,96 @@ def truncate_ledger(repository: InProcess, position: int) -> None:
     raise AssertionError("no such commit")
 
 
+def test_a_new_policy_grants_what_it_is_told_with_the_subjects_that_there_are(repository):
+    (repository.root / "policies/payments.yaml").unlink()
+    ask(repository, "payments/api", "api.payments.example.com")
+    ask(repository, "web/www", "www.example.com")
+    arguments = ("new", "policy", "pay", "--namespace", "payments", "--dns")
+    repository.run(*arguments, "payments.example.com")
+    assert "no policy grants web anything" in repository.run("validate", expect=3).out
+    repository.run("validate", "certificates/payments")
+    assert "manifest.exists" in repository.run(*arguments, "example.com", expect=1).err
+    assert "wrong_terms" in repository.run("new", "policy", "empty", expect=1).err
+    assert (
+        "bad_network" in repository.run("new", "policy", "ip", "--ip", "10.0.0.1/8", expect=1).err
+    )
+
+
+TESTS = """\
+tests:
+  - name: its own
+    request:
+      namespace: payments
+      author: alice@example.com
+      subjectAltNames: [a.payments.example.com]
+    expect: allowed
+    by: [payments]
+  - name: another's
+    request: {namespace: payments, subjectAltNames: [www.example.com], key: RSA-3072}
+    expect: denied
+    codes: [policy.name_not_allowed]
+  - name: an extension
+    request:
+      namespace: payments
+      subjectAltNames: [a.payments.example.com]
+      extensions: {tlsFeature: {value: [status_request]}}
+    expect: denied
+    codes: [policy.extension_not_allowed]
+"""
+
+
+def test_policies_are_tried_on_requests_in_files(repository):
+    repository.write("policy-tests/payments.yaml", TESTS)
+    done = repository.run("policy", "test")
+    assert "3 requests tried, 0 not as expected." in done.out
+    repository.write("policies/payments.yaml", GRANT.replace("suffix: pay", "suffix: new"))
+    done = repository.run("policy", "test", "--output", "json", expect=1).json
+    assert done["failed"] == 1
+    assert [t["verdict"] for t in done["tests"]] == ["denied"] * 3
+    assert "payments may not have a.payments.example.com" in done["tests"][0]["problem"]
+    wrong = repository.run("policy", "test", "policy-tests/payments.yaml", expect=1)
+    assert "--> policy-tests/payments.yaml:2:5" in wrong.out
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("tests: []", "manifest.wrong_length"),
+        ("tests:\n  - name: x\n    request: {}\n    expect: maybe\n", "manifest.unknown_value"),
+        (TESTS.replace("namespace", "namspace"), "manifest.unknown_key"),
+        ("tests: [", "yaml."),
+    ],
+)
+def test_a_file_of_requests_that_cannot_be_read_is_an_error(repository, text, code):
+    repository.write("policy-tests/x.yaml", text)
+    assert code in repository.run("policy", "test", expect=1).err
+
+
+def test_no_file_of_requests_is_an_error_and_no_success(repository):
+    assert "path.not_found" in repository.run("policy", "test", expect=1).err
+
+
+def test_the_impact_of_a_change_names_who_could_not_renew(repository):
+    ask(repository, "payments/api", "api.payments.example.com")
+    ask(repository, "payments/pay", "pay.payments.example.com")
+    repository.commit()
+    repository.run("reconcile")
+    repository.write(
+        "policies/payments.yaml",
+        GRANT.replace("{suffix: payments.example.com}", "{name: pay.payments.example.com}"),
+    )
+    value = repository.run("policy", "impact", "--base", "HEAD", "--output", "json").json
+    assert [affected["name"] for affected in value["denied"]] == ["api"]
+    assert value["lookedAt"] == 2
+    [namespace] = value["namespaces"]
+    assert namespace["namespace"] == "payments"
+    assert namespace["gains"] == ["Grant pay.payments.example.com"]
+    assert namespace["loses"] == ["Grant *.payments.example.com and payments.example.com"]
+    told = repository.run("policy", "impact", "--base", "HEAD").out
+    assert "payments/api could not be renewed any more" in told
+    assert "1 would be denied at renewal" in told
+
+
 def test_what_was_made_elsewhere_is_adopted_with_a_warning(repository, tmp_path):
     ask(repository, "payments/api", "api.payments.example.com")
     repository.commit()

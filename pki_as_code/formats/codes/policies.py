@@ -69,6 +69,11 @@ _WRITTEN = explanations(
     {
         "wrong_terms": "The policy has not the terms that its effect needs.",
         "one_of": "A rule says two things, or nothing.",
+        "bad_test": (
+            "A file of requests to try cannot be read.",
+            "A test that is not read proves nothing.",
+            "Correct it; docs/policies.md says how they are written.",
+        ),
         "bad_network": "This is not a network or an address.",
         "bad_scheme": "This is not the scheme of a URI.",
         "unknown_attribute": "There is no such type of attributes.",
