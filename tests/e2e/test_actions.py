@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import re
-import stat
 import subprocess
 import tarfile
 from pathlib import Path
@@ -103,13 +102,9 @@ def test_what_is_trusted_is_that_of_where_both_parted(merged, remote, tmp_path):
     merged.commit("meanwhile")
     merged.git("push", "--quiet", "origin", "other")
     place = checkout(remote, tmp_path / "runner")
-    fake = tmp_path / "bin"
-    fake.mkdir()
-    (fake / "pkictl").write_text('#!/bin/sh\necho "pkictl $*"\n')
-    (fake / "pkictl").chmod(0o755)
     inputs = {"report-directory": str(tmp_path / "reports"), "base": "origin/other"}
     step, values = action_step("plan", inputs)
-    path = f"{fake}:{environment()['PATH']}"
+    path = with_pkictl('echo "pkictl $*"', tmp_path / "bin")
     ran = end_step(*start_step(step, values, place, tmp_path, PATH=path))
     (line,) = [line for line in ran.log.splitlines() if " plan " in line]
     assert f"--base {base} " in line
@@ -129,25 +124,50 @@ def test_a_merged_change_that_is_reconciled_twice_at_once_is_issued_once(merged,
     for place, each in zip(places, ran, strict=True):
         assert "t0ken-of-the-job" not in each.log
         assert "t0ken-of-the-job" not in (place / ".git/config").read_text()
-        assert stat.S_IMODE((place / "keys/issuing.pem").stat().st_mode) == 0o600
+        assert not (place / "keys").exists()
+    assert not list(tmp_path.glob("askpass.*"))
     merged.run("store", "verify")
 
 
-def test_the_token_is_told_to_git_and_to_nobody_else(merged, remote, tmp_path):
-    """What the action has git ask answers with the token from the environment."""
+def with_pkictl(script: str, at: Path) -> str:
+    """Put a program in the place of `pkictl`; returns the PATH with it."""
+    at.mkdir()
+    (at / "pkictl").write_text(f"#!/bin/sh\n{script}\n")
+    (at / "pkictl").chmod(0o755)
+    return f"{at}:{environment()['PATH']}"
+
+
+LOOK = """
+"$GIT_ASKPASS" "Username for 'https://x': "
+"$GIT_ASKPASS" "Password for 'https://x@y': "
+grep --count t0ken "$GIT_ASKPASS"
+stat --format %a "$GIT_ASKPASS" keys/issuing.pem
+exit 3
+"""
+
+
+def test_token_and_keys_are_there_for_the_program_and_gone_afterwards(merged, remote, tmp_path):
+    """git is told the token by a program that has it from the environment; keys are the owner's."""
     place = checkout(remote, tmp_path / "runner")
-    temp = tmp_path / "temp"
-    temp.mkdir()
-    run_action("reconcile", place, temp, {"token": "t0ken", "keys": keys_of(merged)})
-    (askpass,) = temp.glob("askpass.*")
-    assert stat.S_IMODE(askpass.stat().st_mode) == 0o700
-    assert "t0ken" not in askpass.read_text()
-    env = environment(FORGE_TOKEN="t0ken")
-    told = [
-        subprocess.run([askpass, question], env=env, capture_output=True, text=True, check=True)
-        for question in ("Username for 'https://x': ", "Password for 'https://x@y': ")
-    ]
-    assert [each.stdout for each in told] == ["x-access-token\n", "t0ken\n"]
+    step, values = action_step("reconcile", {"token": "t0ken", "keys": keys_of(merged)})
+    path = with_pkictl(LOOK, tmp_path / "bin")
+    ran = end_step(*start_step(step, values, place, tmp_path, PATH=path))
+    assert ran.log.splitlines()[:5] == ["x-access-token", "t0ken", "0", "700", "600"]
+    assert (ran.code, ran.outputs) == (3, {"exit-code": "3"})
+    assert not (place / "keys").exists()
+    assert not list(tmp_path.glob("askpass.*"))
+
+
+def test_who_was_overtaken_too_often_tries_again(merged, remote, tmp_path):
+    place = checkout(remote, tmp_path / "runner")
+    step, values = action_step("reconcile", {})
+    script = f'echo "$1" >>{tmp_path}/calls; [ "$1" = plan ] || exit 6'
+    fake = with_pkictl(script, tmp_path / "bin")
+    (tmp_path / "bin/sleep").write_text("#!/bin/sh\n")
+    (tmp_path / "bin/sleep").chmod(0o755)
+    ran = end_step(*start_step(step, values, place, tmp_path, PATH=fake))
+    assert ran.code == 6
+    assert (tmp_path / "calls").read_text().split() == ["reconcile"] * 3 + ["plan"]
 
 
 def test_what_is_refused_fails_the_job(merged, remote, tmp_path):
