@@ -26,6 +26,7 @@ from benchmarks.issuing import issues
 from benchmarks.lists import lists
 from benchmarks.machine import describe_machine
 from benchmarks.planning import reconciles, validates
+from benchmarks.policies import policies
 from benchmarks.revocation_lists import crls
 from benchmarks.seeds import Seeds
 from benchmarks.starting import start_up
@@ -34,6 +35,7 @@ from benchmarks.timing import HEAD, Clock, Row, Step, TimeIsUpError
 SECTIONS: Mapping[str, Callable[[Bench], Iterator[Step]]] = {
     "start": start_up,
     "validate": validates,
+    "policy": policies,
     "issue": issues,
     "crl": crls,
     "list": lists,

@@ -29,6 +29,12 @@ VAULT = (
 """The manifest of an offline authority."""
 
 
+POLICY_TEST = (
+    "tests:\n  - name: anything, without a policy\n"
+    "    request: {namespace: payments, subjectAltNames: [a.example.com]}\n    expect: allowed\n"
+)
+
+
 def generator():
     spec = importlib.util.spec_from_file_location("reference", DOCS / "generate_reference.py")
     assert spec and spec.loader
@@ -60,6 +66,7 @@ def prepared(repository) -> Repository:
         make_csr(beside / f"{name}.csr", subject=f"/CN={name}.example.com")
     (beside / "leaf.cnf").write_text(LEAF)
     (beside / "vault.yaml").write_text(VAULT)
+    repository.write("policy-tests/payments.yaml", POLICY_TEST)
     authority = repository.git("show", "pki-issued:authorities/issuing.pem")
     (beside / "authority.pem").write_text(f"{authority}\n")
     repository.run(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -11,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from pki_as_code.plan.policy_index import policies_of
+from pki_as_code.plan.policy_trials import parse_trials
 from pki_as_code.plan.validate import resolve_all, validate_manifests
 from tests.pkix.csr_maker import private_key
 from tests.plan.policy_worlds import asked, codes, denials, deny, grant, limit, may, policy
@@ -356,6 +359,18 @@ def test_a_text_that_another_wrote_is_harmless_in_a_finding():
     terms = grant(dns=[{"suffix": "example.com"}])
     [finding] = denials(terms, asked("api.example.com", subject="O=a##[group]x"))
     assert "##[" not in finding.message
+
+
+def test_the_manifests_of_the_documentation_load():
+    text = (Path(__file__).parents[2] / "docs/policies.md").read_text()
+    blocks = re.findall(r"```yaml\n# (policies/\S+)\n(.*?)```", text, re.DOTALL)
+    world = {path: body.encode() for path, body in blocks}
+    assert len(world) == 3
+    request = {"subject": "C=AT,O=Example", "validity": "100d"}
+    assert may(world, "api.payments.example.com", "IP:10.20.0.7", **request)
+    assert not may(world, "a.b.c.payments.example.com", **request)
+    [block] = re.findall(r"```yaml\n(tests:.*?)```", text, re.DOTALL)
+    assert len(parse_trials(block.encode(), "policy-tests/x.yaml")) == 2
 
 
 def test_the_manifest_of_the_example_in_the_design_loads():
