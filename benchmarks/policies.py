@@ -29,6 +29,8 @@ def _plans(bench: Bench, count: int) -> Iterator[Row]:
     new_repository(bench.clock, root, GIT)
     for request in make_requests(count):
         write_request(root, request)
+    with (root / "pki.yaml").open("a", encoding="utf-8") as project:
+        project.write("  guards: {maxIssues: 1000000}\n")
     commit(root)
     without = bench.clock.pkictl(root, "plan", "--ref", "HEAD", "--full", store=GIT)
     write_policies(root)

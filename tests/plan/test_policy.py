@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from pki_as_code.errors import PolicyDeniedError
+from pki_as_code.model import Action, IssueCertificate, Plan, Reason
 from pki_as_code.plan.policy_index import policies_of
+from pki_as_code.plan.policy_judging import check_allowed
 from pki_as_code.plan.policy_trials import parse_trials
 from pki_as_code.plan.validate import resolve_all, validate_manifests
 from tests.pkix.csr_maker import private_key
@@ -27,6 +31,7 @@ from tests.plan.worlds import (
     manifest,
     profile,
     project,
+    resolve,
 )
 
 PAYMENTS = {"suffix": "payments.example.com"}
@@ -282,6 +287,21 @@ def test_what_a_csr_carries_gains_nothing():
         {"oid": "1.3.6.1.4.1.311.20.2.3", "any": True}
     ])  # fmt: skip
     assert codes(SUFFIX, kept_out, world) == []  # nothing of it is in the certificate
+
+
+# --- No way around -------------------------------------------------------------------------------
+
+
+def test_a_plan_that_was_not_judged_is_not_carried_out():
+    world = load(BASE, SUFFIX, asked("api.payments.example.com"))
+    request = resolve(world, "payments/api").request
+    change = IssueCertificate(request, Action.ISSUE, (Reason("DoesNotExist", ""),), None)
+    plan = Plan((change,), (), (), 0, "", "", "", NOW)
+    with pytest.raises(PolicyDeniedError):
+        check_allowed(plan, world)
+    allowed = replace(change, allowed_by=("policies/grant.yaml",))
+    check_allowed(replace(plan, changes=(allowed,)), world)
+    check_allowed(plan, load(BASE, asked("api.payments.example.com")))  # there is no policy
 
 
 # --- Policies themselves -------------------------------------------------------------------------
