@@ -23,6 +23,9 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 SCRIPTS = [ROOT / "run", ROOT / ".ci/run"]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+OWN_ACTION = r"\$/\.github/actions/[a-z]+"
+"""An action of this repository, of the same commit."""
+
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -91,15 +94,17 @@ def test_workflows_grant_nothing_and_pin_everything(workflow):
         assert "timeout-minutes" in job
         for step in job["steps"]:
             if "uses" in step:
-                assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", step["uses"])
+                assert re.fullmatch(rf"[\w./-]+@[0-9a-f]{{40}}|{OWN_ACTION}", step["uses"])
             if step.get("uses", "").startswith("actions/checkout@"):
                 assert step["with"]["persist-credentials"] is False
     for line in workflow.read_text().splitlines():
-        assert "uses:" not in line or re.search(r" # v\d+\.\d+\.\d+$", line)
+        if line.startswith("#"):
+            continue
+        assert "uses:" not in line or re.search(rf" # v\d+\.\d+\.\d+$|: {OWN_ACTION}$", line)
 
 
-@workflows
-def test_the_matrix_is_what_the_project_promises(workflow):
+def test_the_matrix_is_what_the_project_promises():
+    [workflow] = [w for w in WORKFLOWS if "check" in yaml.safe_load(w.read_text())["jobs"]]
     versions = yaml.safe_load(workflow.read_text())["jobs"]["check"]["strategy"]["matrix"]["python"]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == f">={versions[0]}"

@@ -11,9 +11,11 @@ from pki_as_code.gitplumbing import GitRepository, RevisionTree
 from pki_as_code.increments.memo import State, write_memo
 from pki_as_code.increments.rows import make_rows, object_key, path_key
 from pki_as_code.increments.scope import Scope, default_issuers, look
+from pki_as_code.manifests.authority import CertificateAuthority
+from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import LoadResult, load_manifests
 from pki_as_code.manifests.project import FULL_EVERY
-from pki_as_code.model import Finding, Plan, Source
+from pki_as_code.model import AUTHORITY, RESPONDER, Finding, Plan, Source
 from pki_as_code.plan.observation import Observation
 from pki_as_code.plan.validate import Desired, resolve_all
 from pki_as_code.stores.interface import Head, Store
@@ -91,7 +93,7 @@ class Increments:
         if head.sequence < 0:
             return False
         scope, seconds = basis.scope, int(plan.planned_at.timestamp())
-        pending = {*_pending(made, basis), *_pending(plan, basis)}
+        pending = {*_pending(made, basis), *_pending(plan, basis), *_gone(basis, observation)}
         if scope is not None and scope.unmoved and not pending:
             return True
         state = State(
@@ -106,6 +108,19 @@ class Increments:
         rows = make_rows(basis.desired, observation, plan.planned_at)
         after = (scope.token, scope.paths) if scope is not None else None
         return write_memo(self.repository, state, rows, pending, after=after)
+
+
+def _gone(basis: Basis, observation: Observation) -> Iterator[str]:
+    """
+    Yield the keys of what the store looks after and no manifest declares.
+
+    No file leads to them any more, and a new manifest may be what one of them is called now.
+    """
+    manifests = basis.desired.manifests
+    for object_id in observation.live:
+        kind = CertificateAuthority if object_id.kind == AUTHORITY else Certificate
+        if object_id.kind != RESPONDER and object_id not in manifests.of(kind):
+            yield object_key(object_id)
 
 
 def _pending(plan: Plan, basis: Basis) -> Iterator[str]:

@@ -112,7 +112,7 @@ class Workspace:
         else:
             check_findings(basis.loaded.findings)
         check_findings([finding for finding in findings if concerns_all(finding)])
-        observed = self._observe(desired, now, basis.scope)
+        observed = self.observe(desired, now, basis.scope)
         observation = replace(observed, lost_keys=frozenset(lost_keys))
         frame = PlanFrame(
             commit=self.commit,
@@ -134,7 +134,7 @@ class Workspace:
             return Basis(self.loaded, self._desired, None)
         return self.increments.basis(now)
 
-    def _observe(self, desired: Desired, now: datetime, scope: Scope | None) -> Observation:
+    def observe(self, desired: Desired, now: datetime, scope: Scope | None = None) -> Observation:
         """Ask the store for what a plan of `desired` needs to know."""
         found = observe(desired, self.store, self.repository, self.tree, now, scope)
         return replace(found, given_crls=self._given_crls(desired.manifests))

@@ -47,7 +47,11 @@ def test_findings_are_annotated_on_their_line(quick, tmp_path):
     done = quick.run("validate", "-o", "github", "--report", f"codequality={tmp_path}/q", expect=1)
     assert "::error file=certificates/web.yaml,line=6,endLine=6,col=3," in done.out
     assert "title=manifest.unknown_key::" in done.out
-    assert json.loads((tmp_path / "q").read_text())[0]["location"]["lines"] == {"begin": 6}
+    lines = {
+        finding["check_name"]: finding["location"]["lines"]
+        for finding in json.loads((tmp_path / "q").read_text())
+    }
+    assert lines["manifest.unknown_key"] == {"begin": 6}
 
 
 def test_a_repository_that_cannot_be_planned_is_told_in_the_same_forms(quick, tmp_path):

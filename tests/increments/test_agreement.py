@@ -306,6 +306,8 @@ def test_increments_agree_with_a_plan_of_everything(seed, template, directory):
         everything = outcome_of(lambda: site.workspace().plan(editor.now))
         editor.stuck = everything[0] == "error"
         assert found == everything, "\n".join([*editor.done, *differences(found, everything)])
+        again = outcome_of(lambda: site.workspace(increments="use").plan(editor.now))
+        assert again == everything, "\n".join([*editor.done, *differences(again, everything)])
         if editor.random.random() < 0.6:
             how = editor.random.choice(["use", "use", "none"])
             apply_all(site, site.workspace(increments=how), editor.now)

@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from pki_as_code.apply.issuers import Issuers
 from pki_as_code.apply.noting import quiet_until
+from pki_as_code.apply.outcome import Settings
+from pki_as_code.apply.reconcile import reconcile
 from pki_as_code.errors import ManifestError
 from pki_as_code.increments import memo as memo_module
 from pki_as_code.increments.memo import Memo
@@ -144,6 +147,23 @@ def test_what_is_removed_is_told_once_it_is_done(settled):
     assert [c.action for c in remembered(settled).changes] == ["retire"]
     assert told(settled.run()) == ["retire b"]
     assert remembered(settled).changes == ()
+
+
+def test_a_planned_rename_is_still_one_when_it_is_carried_out(settled):
+    spec = {"key": "P-256/1", "deletionPolicy": "Retain", "subjectAltNames": ["b.example.com"]}
+    settled.remove("certificates/b")
+    settled.certificate("other", **spec)
+    settled.commit()
+    for _ in range(2):
+        assert [c.action for c in remembered(settled).changes] == ["rename"]
+    assert told(run_with_increments(settled)) == ["rename other"]
+    assert remembered(settled).changes == ()
+
+
+def run_with_increments(site: Site) -> list[Any]:
+    workspace = site.workspace(increments="use")
+    settings = Settings(Issuers(workspace, site.secrets), NOW)
+    return list(reconcile(workspace, settings, lambda _: None))
 
 
 def test_what_others_wrote_into_the_ledger_is_looked_at(settled):
