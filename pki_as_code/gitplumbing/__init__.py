@@ -23,30 +23,43 @@ if TYPE_CHECKING:
         remote_url,
     )
     from pki_as_code.gitplumbing.repository import GitRepository, PathChange
+    from pki_as_code.gitplumbing.signatures import (
+        CommitChange,
+        changes_between,
+        cut_commits,
+        read_commits,
+        takes_back,
+    )
     from pki_as_code.gitplumbing.status import uncommitted_paths
     from pki_as_code.gitplumbing.trees import MAX_FILE_SIZE, RevisionTree, TreeEntry, list_tree
 
 __all__ = [
     "MAX_FILE_SIZE",
     "BlobReader",
+    "CommitChange",
     "GitRepository",
     "PathChange",
     "PushResult",
     "PushStatus",
     "RevisionTree",
     "TreeEntry",
+    "changes_between",
+    "cut_commits",
     "deepen",
     "fetch_ref",
     "list_tree",
     "make_repository",
     "push_ref",
+    "read_commits",
     "remote_ref",
     "remote_url",
+    "takes_back",
     "uncommitted_paths",
 ]
 
 _HOMES: Final = {
     "BlobReader": "blobs",
+    "CommitChange": "signatures",
     "GitRepository": "repository",
     "MAX_FILE_SIZE": "trees",
     "PathChange": "repository",
@@ -54,13 +67,17 @@ _HOMES: Final = {
     "PushStatus": "remotes",
     "RevisionTree": "trees",
     "TreeEntry": "trees",
+    "changes_between": "signatures",
+    "cut_commits": "signatures",
     "deepen": "remotes",
     "fetch_ref": "remotes",
     "list_tree": "trees",
     "make_repository": "creation",
     "push_ref": "remotes",
+    "read_commits": "signatures",
     "remote_ref": "remotes",
     "remote_url": "remotes",
+    "takes_back": "signatures",
     "uncommitted_paths": "status",
 }
 """Imported when they are asked for: a run with nothing to do starts git and needs little else."""

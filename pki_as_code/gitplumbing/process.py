@@ -26,6 +26,14 @@ _CONFIGURATION: Final = (
     "diff.external=",
     "log.showSignature=false",
     "protocol.ext.allow=never",
+    "gpg.program=gpg",
+    "gpg.openpgp.program=gpg",
+    "gpg.ssh.program=ssh-keygen",
+    "gpg.x509.program=false",
+    # Whom a signature is believed of is said with each question (`signatures.py`), nowhere else.
+    "gpg.ssh.allowedSignersFile=/dev/null",
+    "gpg.ssh.revocationFile=/dev/null",
+    "gpg.minTrustLevel=marginal",
     "gc.auto=0",
     "maintenance.auto=false",
     # git makes almost nothing durable by default.
@@ -93,6 +101,8 @@ def environment(*, network: bool = False) -> dict[str, str]:
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_NO_LAZY_FETCH": "1",
+        # As replace objects do, grafts give commits other parents than they have.
+        "GIT_GRAFT_FILE": os.devnull,
         # A missing object of a partial clone would otherwise be fetched by the repository's rules.
         "GIT_ALLOW_PROTOCOL": "file:http:https:ssh" if network else "none",
     }

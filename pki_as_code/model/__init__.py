@@ -80,6 +80,10 @@ if TYPE_CHECKING:
         IssuedCrl,
         RequestedExtension,
     )
+    from pki_as_code.model.trust import (
+        Identity,
+        SignedCommit,
+    )
 
 __all__ = [
     "AUTHORITY",
@@ -106,6 +110,7 @@ __all__ = [
     "Failure",
     "Finding",
     "FinishReservation",
+    "Identity",
     "IssueCertificate",
     "IssuedCertificate",
     "IssuedCrl",
@@ -126,6 +131,7 @@ __all__ = [
     "RevokeCertificate",
     "SerialStatus",
     "Severity",
+    "SignedCommit",
     "Source",
     "Status",
     "StatusReport",
@@ -162,6 +168,7 @@ _HOMES: Final = {
     "Failure": "records",
     "Finding": "objects",
     "FinishReservation": "changes",
+    "Identity": "trust",
     "IssueCertificate": "changes",
     "IssuedCertificate": "requests",
     "IssuedCrl": "requests",
@@ -183,6 +190,7 @@ _HOMES: Final = {
     "RevokeCertificate": "changes",
     "SerialStatus": "records",
     "Severity": "objects",
+    "SignedCommit": "trust",
     "Source": "objects",
     "Status": "records",
     "StatusReport": "plans",

@@ -18,6 +18,7 @@ from pki_as_code.formats.codes import (
     publishing,
     revocation_lists,
     running,
+    trust,
 )
 from pki_as_code.formats.codes.base import Explanation
 
@@ -39,6 +40,7 @@ _GROUPS = (
     publishing,
     revocation_lists,
     running,
+    trust,
 )
 
 CODES: dict[str, Explanation] = {

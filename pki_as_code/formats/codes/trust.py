@@ -1,0 +1,41 @@
+"""Who made a commit, and who signed for what it asks for."""
+
+from __future__ import annotations
+
+from pki_as_code.formats.codes.base import Explanation, explanations
+
+CODES: dict[str, Explanation] = explanations(
+    "trust",
+    {
+        "author_differs": (
+            "A commit is signed by somebody whose address is not that of its author.",
+            "Anybody can write any author into a commit; only a signature tells who it was.",
+            "Let the author sign it, or make the one who signs it its author: "
+            "`git commit --amend -S --reset-author`.",
+        ),
+        "commit_not_signed": "A commit that has to be signed is not.",
+        "signature_bad": (
+            "The signature of a commit is wrong, or its key has expired or was revoked.",
+            "Either the commit was changed after it was signed, or somebody uses a key that is "
+            "theirs no more.",
+            "Find out how it came to be, then have the commit signed again.",
+        ),
+        "signature_unknown": (
+            "A commit is signed by a key that nobody is believed by, or that cannot be looked at.",
+            "A key counts once the commit reconciled last has it in allowed_signers (or "
+            "allowed_gpg_keys). So nobody gets in by the change that adds them.",
+            "Have it signed by somebody who is listed; have a new key added by one of them, and "
+            "reconcile that first. For GPG: install gpg, and import and trust the key.",
+        ),
+        "signer_ignored": (
+            "A line of allowed_signers or allowed_gpg_keys names nobody.",
+            "Whoever wrote it believes that this key counts, and it does not.",
+            "Write whole addresses, no patterns and no cert-authority; docs/signatures.md has the "
+            "forms.",
+        ),
+    },
+    why="Where trust.requireSignedCommits is set, what asks for a certificate is by people whose "
+    "signature says so, in every commit since the one reconciled last.",
+    remedy="Sign it: `git commit --amend -S`, or `git rebase` for several. What was reviewed and "
+    "cannot be signed any more is let through once by `--allow-unsafe unsigned=N`.",
+)
