@@ -11,6 +11,7 @@ from pki_as_code.apply.failures import record_failures
 from pki_as_code.apply.noting import note_if_quiet
 from pki_as_code.apply.outcome import Outcome, Settings
 from pki_as_code.apply.run import apply_plan, record_reconciled
+from pki_as_code.apply.signed import check_signed
 from pki_as_code.errors import ContentionError, UnsafePlanError
 from pki_as_code.keys import key_exists
 from pki_as_code.manifests.authority import CertificateAuthority
@@ -28,6 +29,7 @@ from pki_as_code.plan.ceremonies import is_signed_by_ceremony
 from pki_as_code.plan.guards import guard_plan
 from pki_as_code.stores.extending import entry_time
 from pki_as_code.workspace import Workspace
+from pki_as_code.workspace.trust import moves_trust
 
 ATTEMPTS = 8
 """How often a plan is made anew when other runners write to the same store."""
@@ -68,6 +70,7 @@ def reconcile(
         ContentionError: other runners were faster `ATTEMPTS` times.
     """
     check_run(workspace, settings)
+    told = tuple(check_signed(workspace, settings))
     progress = Progress()
     overtaken = 0
     while True:
@@ -76,6 +79,7 @@ def reconcile(
         plan = workspace.plan(
             settings.now, settings.only, lost_keys, retry=settings.retry, remember=True
         )
+        plan = replace(plan, findings=plan.findings + told)
         on_plan(plan)
         guard_plan(plan, workspace.loaded.manifests, settings.allowed, progress.done)
         pending = tuple(c for c in plan.changes if c.object_id not in progress.failed)
@@ -102,13 +106,16 @@ def record_when_complete(
     workspace: Workspace, settings: Settings, plan: Plan, progress: Progress
 ) -> None:
     """
-    Note that all that the plan's commit asks for is done, if it is, and if anything was.
+    Note that all that the plan's commit asks for is done, if it is, and if that makes a
+    difference.
 
     Raises:
         ContentionError, StoreError: as `apply_plan`.
     """
     open_ends = progress.failed or plan.waiting or settings.only or has_errors(plan)
-    if progress.done and plan.commit and not open_ends:
+    # By whom the next commits may be is said by the one reconciled last: such a change counts.
+    moved = bool(progress.done) or moves_trust(workspace)
+    if moved and plan.commit and not open_ends:
         record_reconciled(workspace, settings, plan.commit)
 
 

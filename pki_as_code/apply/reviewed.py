@@ -8,6 +8,7 @@ from pki_as_code.apply.failures import record_failures
 from pki_as_code.apply.outcome import Outcome, Settings
 from pki_as_code.apply.reconcile import Progress, check_run, leads_on, record_when_complete
 from pki_as_code.apply.run import apply_plan
+from pki_as_code.apply.signed import check_signed
 from pki_as_code.errors import ContentionError, StalePlanError
 from pki_as_code.formats.reviewed_plan import ReviewedPlan, check_age, check_reviewed
 from pki_as_code.model import Plan
@@ -47,6 +48,7 @@ def reconcile_reviewed(
         ManifestError, UnsafePlanError, StoreError: as `reconcile`.
     """
     check_run(workspace, settings)
+    check_signed(workspace, settings)
     plan = plan_reviewed(workspace, settings, reviewed)
     on_plan(plan)
     guard_plan(plan, workspace.loaded.manifests, settings.allowed)

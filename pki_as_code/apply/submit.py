@@ -17,6 +17,7 @@ from pathlib import Path
 from pki_as_code.apply.issuers import Issuers
 from pki_as_code.apply.outcome import Outcome, Settings
 from pki_as_code.apply.reconcile import check_run, reconcile
+from pki_as_code.apply.signed import check_may_commit
 from pki_as_code.durable import write_file_atomically
 from pki_as_code.errors import IssuanceError, PolicyDeniedError, RepositoryError
 from pki_as_code.gitplumbing import GitRepository, uncommitted_paths
@@ -115,6 +116,7 @@ def submit(
     3. Reconcile its objects at the new commit.
     """
     imagined, plan = preview(workspace, submission, now)
+    check_may_commit(workspace)
     issuers = Issuers(imagined, secrets)
     check_run(workspace, Settings(issuers, now))
     issuers.check(plan.changes)

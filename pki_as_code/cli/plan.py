@@ -46,6 +46,7 @@ def command(
     from pki_as_code.model import Severity
     from pki_as_code.plan.guards import guard_findings
     from pki_as_code.plan.policy_findings import only_denied
+    from pki_as_code.workspace.trust import trust_findings
 
     told = Reports.wanted(console, output, reports, summary=summary)
     increments: LookAt = "renew" if full else "use"
@@ -54,15 +55,17 @@ def command(
         reading(console, ref, increments=increments, base=base) as workspace,
     ):
         plan = workspace.plan(console.now(), remember=True)
+        signed = tuple(trust_findings(workspace, console.now()))
     # A change does not lift the limits that it would exceed, either.
     settings = [workspace.loaded.manifests]
     settings += [workspace.base.manifests] if workspace.base is not None else []
     exceeded = tuple(dict.fromkeys(f for each in settings for f in guard_findings(plan, each, {})))
-    plan = replace(plan, findings=plan.findings + exceeded)
+    plan = replace(plan, findings=plan.findings + exceeded + signed)
     told.tell_plan(plan)
     if out is not None:
         write_file_atomically(console.directory / out, format_plan_json(plan).encode())
-    if plan.refused or exceeded:
+    unsigned = any(finding.severity is Severity.ERROR for finding in signed)
+    if plan.refused or exceeded or unsigned:
         return EXIT_UNSAFE
     if any(finding.severity is Severity.ERROR for finding in plan.findings):
         return EXIT_DENIED if only_denied(plan.findings) else EXIT_FAILED

@@ -33,8 +33,8 @@ _LONGEST_NUMBER = 9
 @option("--retry", is_flag=True, help="Try at once what failed before and waits.")
 @option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @option("--allow-unsafe", metavar="CLASS=N", multiple=True, help="Lift a limit of this run: "
-        "revoke=25, issue=10000, replace, renew, adopt, empty, replay=1, new-store=1. May be "
-        "repeated, or list several with commas.")  # fmt: skip
+        "revoke=25, issue=10000, replace, renew, adopt, empty, replay=1, new-store=1, "
+        "unsigned. May be repeated, or list several with commas.")  # fmt: skip
 @option(
     "--push/--no-push", default=True, help="Push the store branch where a remote is configured."
 )
@@ -90,17 +90,21 @@ def _show_plan(
     from pki_as_code.apply.reviewed import plan_reviewed
     from pki_as_code.errors import EXIT_DENIED, EXIT_FAILED, EXIT_UNSAFE
     from pki_as_code.formats import format_plan
+    from pki_as_code.model import Severity
     from pki_as_code.plan.guards import guard_findings
     from pki_as_code.plan.policy_findings import only_denied
+    from pki_as_code.workspace.trust import trust_findings
 
     if reviewed is not None:
         plan = plan_reviewed(workspace, settings, reviewed)
     else:
         plan = workspace.plan(settings.now, settings.only, retry=settings.retry)
     exceeded = tuple(guard_findings(plan, workspace.loaded.manifests, settings.allowed))
-    shown = replace(plan, findings=plan.findings + exceeded)
+    signed = tuple(trust_findings(workspace, settings.now))
+    shown = replace(plan, findings=plan.findings + exceeded + signed)
     console.write(format_plan(shown, color=console.color))
-    if plan.refused or exceeded:
+    unsigned = sum(finding.severity is Severity.ERROR for finding in signed)
+    if plan.refused or exceeded or unsigned > settings.allowed.get("unsigned", 0):
         return EXIT_UNSAFE
     if only_denied(plan.findings):
         return EXIT_DENIED

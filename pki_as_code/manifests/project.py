@@ -88,7 +88,8 @@ class Notifications(Spec):
 
 class Trust(Spec):
     require_signed_commits: Boolean = False
-    """Reconcile only commits that a key of `allowed_signers` signed."""
+    """Reconcile only when every commit since the last one, in so far as it changes manifests, is
+    signed by its author with a key that `allowed_signers` (or `allowed_gpg_keys`) had before."""
 
     protected_ref: Maybe[Branch] = None
     """Branch that only reviewed commits reach. Commits that are not on it are not reconciled."""

@@ -32,7 +32,9 @@ from pki_as_code.model import (
 FEW = 10
 """Below so many certificates, shares are not looked at."""
 
-CLASSES = ("revoke", "issue", "replace", "renew", "adopt", "empty", "replay", "new-store")
+CLASSES = (
+    "revoke", "issue", "replace", "renew", "adopt", "empty", "replay", "new-store", "unsigned",
+)  # fmt: skip
 """What `--allow-unsafe CLASS=N` can name."""
 
 

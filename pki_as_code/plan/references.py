@@ -1,5 +1,5 @@
 """
-Checks of what manifests say of each other, and of what has no effect.
+Checks of what manifests say of each other.
 
 REFERENCE_CHECKS is the list; each takes the manifests and yields findings.
 """
@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
+from pki_as_code.escape import quoted
 from pki_as_code.manifests.authority import CertificateAuthority
+from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import Loaded, ManifestSet
 from pki_as_code.manifests.namespace import Namespace
+from pki_as_code.manifests.places import place_of
 from pki_as_code.manifests.policy import Approvals, Policy
 from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.manifests.watcher import Watcher
@@ -136,12 +139,38 @@ def nothing_is_without_effect(manifests: ManifestSet) -> Iterator[Finding]:
 
     Somebody who writes one would believe it in force, which is worse than an error.
     """
-    project = manifests.project
-    if project is not None and project.manifest.spec.trust.require_signed_commits:
-        yield _without_effect(project, "spec", "trust", "requireSignedCommits")
     for policy in manifests.of(Policy).values():
         if policy.manifest.spec.approvals != Approvals():
             yield _without_effect(policy, "spec", "approvals")
+
+
+def signed_files_are_in_places(manifests: ManifestSet) -> Iterator[Finding]:
+    """
+    Where commits are judged by who signed them, all that a signature stands on has to be judged.
+
+    A file elsewhere in the repository can be changed by anybody.
+    """
+    project = manifests.project
+    if project is None or not project.manifest.spec.trust.require_signed_commits:
+        return
+    for certificate in manifests.of(Certificate).values():
+        if certificate.csr_path and not place_of(certificate.csr_path).directory:
+            yield _outside(certificate, certificate.csr_path, "spec", "csrFile")
+        if certificate.adopted_path and not place_of(certificate.adopted_path).directory:
+            yield _outside(certificate, certificate.adopted_path, "spec", "adopt")
+    for authority in manifests.of(CertificateAuthority).values():
+        if authority.crl_path and not place_of(authority.crl_path).directory:
+            yield _outside(authority, authority.crl_path, "spec", "crl", "file")
+
+
+def _outside(loaded: Loaded[Any], path: str, *field: str) -> Finding:
+    return Finding(
+        "trust.file_outside",
+        f"{quoted(path)} is outside of all places of manifests, and can be changed by commits that "
+        "nobody signed",
+        loaded.source(*field),
+        help="move it beside the manifest",
+    )
 
 
 def shards_are_found(manifests: ManifestSet) -> Iterator[Finding]:
@@ -180,5 +209,6 @@ REFERENCE_CHECKS: tuple[ReferenceCheck, ...] = (
     teams_keep_to_themselves,
     shards_are_found,
     nothing_is_without_effect,
+    signed_files_are_in_places,
     adopted_findings,
 )

@@ -206,6 +206,11 @@ def identify(commit: SignedCommit, signers: Signers) -> Identity:
     return Identity(commit, principals)
 
 
+def _weight(path: str) -> tuple[bool, bool, str]:
+    """Of what a commit changes, name what reaches furthest, and manifests before what they name."""
+    return path.startswith("certificates/"), not path.endswith((".yaml", ".yml")), path
+
+
 def same_address(one: str, other: str) -> bool:
     return one.casefold() == other.casefold()
 
@@ -225,7 +230,7 @@ _HELP: Final = {
 def identity_finding(identity: Identity, paths: frozenset[str]) -> Finding:
     """Say why a commit that changes these files is not believed."""
     commit = identity.commit
-    first = min(paths, default="")
+    first = min(paths, key=_weight, default="")
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     changes = f", and changes {quoted(first)}{more}" if first else ""
     return Finding(

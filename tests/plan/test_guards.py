@@ -225,6 +225,7 @@ def test_a_store_without_certificates_is_not_emptied():
 def test_every_class_can_be_named():
     assert CLASSES == (
         "revoke", "issue", "replace", "renew", "adopt", "empty", "replay", "new-store",
+        "unsigned",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What manifests say of each other, and what has no effect."""
+"""What manifests say of each other."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tests.plan.worlds import (
     NOW,
     Files,
     authority,
+    certificate,
     load,
     namespace,
     project,
@@ -74,14 +75,14 @@ def test_a_team_may_name_its_own_namespace():
     assert found(parts) == []
 
 
-@pytest.mark.parametrize(
-    ("parts", "path"),
-    [
-        (
-            project(defaults={"issuer": "issuing"}, trust={"requireSignedCommits": True}),
-            "pki.yaml",
-        ),
-    ],
-)
-def test_a_field_that_is_not_acted_on_is_not_silently_taken(parts, path):
-    assert found(parts) == [("manifest.without_effect", path)]
+def test_what_a_signature_stands_on_has_to_be_where_commits_are_judged():
+    beside = certificate("payments/web", subjectAltNames=["www.example.com"])
+    text = beside["certificates/payments/web.yaml"].replace(b"web.csr", b"../../csrs/web.csr")
+    parts = {
+        **project(defaults={"issuer": "issuing"}, trust={"requireSignedCommits": True}),
+        "certificates/payments/web.yaml": text,
+        "csrs/web.csr": beside["certificates/payments/web.csr"],
+    }
+    assert found(parts) == [("trust.file_outside", "certificates/payments/web.yaml")]
+    assert found({**parts, **project(defaults={"issuer": "issuing"})}) == []
+    assert found({**parts, **beside}) == []

@@ -116,11 +116,6 @@ MANIFEST = explanations(
             "A misspelt key that was ignored would be a setting that is silently not in force.",
             "Correct the spelling; `pkictl explain KIND.spec` lists the keys.",
         ),
-        "without_effect": (
-            "A field is understood, and this version does not act on it.",
-            "Who wrote it might believe it in force.",
-            "Do not rely on it yet; leave it out, or keep it for a later version.",
-        ),
         "unknown_kind": "There is no such kind of manifest.",
         "unknown_value": "A field has a value that is not one of those it can have.",
         "unreadable": "A manifest that is to be changed cannot be read.",

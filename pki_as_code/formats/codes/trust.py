@@ -13,7 +13,24 @@ CODES: dict[str, Explanation] = explanations(
             "Let the author sign it, or make the one who signs it its author: "
             "`git commit --amend -S --reset-author`.",
         ),
+        "begins": (
+            "From this commit on, signatures are required; what was there before is not looked at.",
+            "There is no commit yet that says whose signatures are believed, so the first one "
+            "says it for itself.",
+            "Review what is there, once.",
+        ),
         "commit_not_signed": "A commit that has to be signed is not.",
+        "file_outside": (
+            "A file that a manifest names is where commits need no signature.",
+            "Only the places of manifests are looked at. Whoever may change a CSR elsewhere would "
+            "decide whose key is certified.",
+            "Move it beside the manifest.",
+        ),
+        "history_missing": (
+            "This clone does not have all commits since the one that was reconciled last.",
+            "What is not there cannot be judged, and could be anybody's.",
+            "Fetch the whole history: `git fetch --unshallow`, or `fetch-depth: 0` in a workflow.",
+        ),
         "signature_bad": (
             "The signature of a commit is wrong, or its key has expired or was revoked.",
             "Either the commit was changed after it was signed, or somebody uses a key that is "

@@ -1,0 +1,202 @@
+"""
+Whether the commits that a run would act on are by those whom the repository names.
+
+What is believed is what the commit reconciled last says, never what is judged: neither a key nor
+the end of the rule comes into force by the change that brings it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from pki_as_code.errors import InvalidValueError, NotFoundError
+from pki_as_code.gitplumbing import (
+    CommitChange,
+    GitRepository,
+    RevisionTree,
+    changes_between,
+    cut_commits,
+    read_commits,
+    takes_back,
+)
+from pki_as_code.manifests.load import load_manifests
+from pki_as_code.manifests.project import Project
+from pki_as_code.manifests.tree import PLACES, PROJECT_FILE
+from pki_as_code.model import Finding, Identity, Severity
+from pki_as_code.plan.signers import (
+    ALLOWED_GPG_KEYS,
+    ALLOWED_SIGNERS,
+    TRUST_FILES,
+    Signers,
+    identify,
+    identity_finding,
+    parse_signers,
+)
+from pki_as_code.workspace.view import Workspace
+
+JUDGED_PLACES: Final = (PROJECT_FILE, *PLACES, *TRUST_FILES)
+"""What only commits by people who are believed may change."""
+
+_SIDES_OF_A_MERGE: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """Which commits are judged, and by what."""
+
+    anchor: str
+    """The commit whose `allowed_signers` are believed."""
+
+    base: str
+    """The commit reconciled last; empty where the rule begins with the commit that is judged."""
+
+    commit: str
+
+
+def trust_findings(workspace: Workspace, now: datetime) -> list[Finding]:
+    """
+    Return an error for each commit since the last reconciled one that is not by whom it should be.
+
+    Nothing unless `trust.requireSignedCommits` is set, here or in the commit reconciled last.
+    """
+    commits = _range_of(workspace)
+    if commits is None:
+        return []
+    repository = workspace.repository
+    if commits.base and not repository.has_commit(commits.base):
+        return [_history_missing(commits.base)]
+    signers = signers_at(repository, commits.anchor, now)
+    notes = [*signers.findings]
+    if not commits.base:
+        notes.append(_begins(commits.commit))
+        changes = [CommitChange(commits.commit, (), (frozenset(),))]
+    else:
+        changes = changes_between(repository, commits.base, commits.commit, JUDGED_PLACES)
+        if _is_cut(repository, commits):
+            return [_history_missing(commits.base)]
+    return [*notes, *judge_commits(repository, changes, signers)]
+
+
+def judge_commits(
+    repository: GitRepository, changes: Sequence[CommitChange], signers: Signers
+) -> Iterator[Finding]:
+    """Yield an error for each commit whose author is not known for certain."""
+    identities = identify_commits(repository, [change.commit for change in changes], signers)
+    for change in changes:
+        identity = identities[change.commit]
+        if not identity.fault:
+            continue
+        paths = change.paths
+        if len(change.parents) == _SIDES_OF_A_MERGE:
+            # A merge that brings nothing of its own is whatever those say who made what it joins.
+            paths = takes_back(repository, change)
+            if not paths:
+                continue
+        yield identity_finding(identity, paths)
+
+
+def identify_commits(
+    repository: GitRepository, commits: Sequence[str], signers: Signers
+) -> Mapping[str, Identity]:
+    """Return who made each of these commits."""
+    read = read_commits(repository, commits, signers.allowed_signers)
+    return {id: identify(commit, signers) for id, commit in read.items()}
+
+
+def signers_at(repository: GitRepository, commit: str, now: datetime) -> Signers:
+    """Return whose signatures are believed by what a commit says; nobody's without the files."""
+    with RevisionTree(repository, commit) as tree:
+        return parse_signers(_read(tree, ALLOWED_SIGNERS), _read(tree, ALLOWED_GPG_KEYS), now)
+
+
+def _read(tree: RevisionTree, path: str) -> bytes:
+    try:
+        return tree.read(path)
+    except (NotFoundError, InvalidValueError):  # a link, say: whatever it names, it is not believed
+        return b""
+
+
+def moves_trust(workspace: Workspace) -> bool:
+    """Tell whether the rule holds, and the commits since the last reconciled one change by whom."""
+    commits = _range_of(workspace)
+    if commits is None:
+        return False
+    if not commits.base:
+        return True
+    if not workspace.repository.has_commit(commits.base):
+        return False
+    changed = workspace.repository.changed_paths(commits.base, commits.commit)
+    return any(change.path in _RULING or change.path.startswith(_RULED) for change in changed)
+
+
+_RULING: Final = frozenset({PROJECT_FILE, *TRUST_FILES})
+_RULED: Final = ("certificates/", "policies/")
+
+
+def requires_signatures(workspace: Workspace) -> bool:
+    """Tell whether commits have to be signed, here or by the commit reconciled last."""
+    return _requires(workspace.loaded.manifests.project) or _range_of(workspace) is not None
+
+
+def _range_of(workspace: Workspace) -> _Range | None:
+    """Return what is to be judged; None for nothing."""
+    commit = workspace.commit or workspace.repository.head_commit() or ""
+    base = workspace.store.last_reconciled() or ""
+    if not commit or commit == base:
+        return None
+    required = _requires(workspace.loaded.manifests.project)
+    repository = workspace.repository
+    if not base or not repository.has_commit(base):
+        return _Range(base or commit, base, commit) if required else None
+    if _required_at(repository, base, commit, required=required):
+        return _Range(base, base, commit)
+    return _Range(commit, "", commit) if required else None
+
+
+def _requires(project: object) -> bool:
+    manifest = getattr(project, "manifest", None)
+    return isinstance(manifest, Project) and manifest.spec.trust.require_signed_commits
+
+
+def _required_at(repository: GitRepository, base: str, commit: str, *, required: bool) -> bool:
+    """Tell whether the base asks for signatures; where its pki.yaml cannot be read, it does."""
+    revisions = (f"{base}:{PROJECT_FILE}", f"{commit}:{PROJECT_FILE}")
+    before, after = (repository.ref_value(revision) for revision in revisions)
+    if before == after:
+        return required
+    if before is None:
+        return False
+    with RevisionTree(repository, base) as tree:
+        project = load_manifests(tree, paths=[PROJECT_FILE]).manifests.project
+    return project is None or _requires(project)
+
+
+def _is_cut(repository: GitRepository, commits: _Range) -> bool:
+    """Tell whether a shallow clone ends in the middle of the range: more could be behind it."""
+    cut = cut_commits(repository)
+    if not cut:
+        return False
+    output = repository.run("rev-list", commits.commit, f"^{commits.base}")
+    return not cut.isdisjoint(output.decode("ascii").split())
+
+
+def _history_missing(base: str) -> Finding:
+    return Finding(
+        "trust.history_missing",
+        f"this clone does not have every commit since {base[:12]}, which was reconciled last, so "
+        "nobody can tell who made them",
+        help="fetch the whole history: `git fetch --unshallow`, or `fetch-depth: 0` in CI",
+    )
+
+
+def _begins(commit: str) -> Finding:
+    return Finding(
+        "trust.begins",
+        f"signatures are required from commit {commit[:12]} on; who made what was there before is "
+        "not looked at",
+        severity=Severity.INFO,
+        help="review what is there: it is believed from now on",
+    )
