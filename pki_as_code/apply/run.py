@@ -18,6 +18,7 @@ from pki_as_code.apply.crl_adoption import adopt_crls
 from pki_as_code.apply.crls import publish_crls
 from pki_as_code.apply.decisions import WITH_ASKER, make_decision
 from pki_as_code.apply.outcome import ItemError, Outcome, Settings
+from pki_as_code.apply.provenance import Provenances
 from pki_as_code.issuance import (
     Issuer,
     Order,
@@ -36,6 +37,7 @@ from pki_as_code.model import (
     FinishReservation,
     IssueCertificate,
     IssuedCertificate,
+    JsonValue,
     Plan,
     PublishCrl,
 )
@@ -72,7 +74,7 @@ def apply_plan(plan: Plan, workspace: Workspace, settings: Settings) -> Iterator
         StoreError: the store cannot be written.
     """
     check_allowed(plan, workspace.loaded.manifests)
-    run = _Run(workspace, settings, plan.commit, plan.judged)
+    run = _Run(workspace, settings, plan.commit, plan)
     yield from run.record_decisions(plan.changes)
     known = workspace.store.authorities()
     crls = [change for change in plan.changes if isinstance(change, PublishCrl)]
@@ -113,12 +115,13 @@ class _Run:
         workspace: Workspace,
         settings: Settings,
         commit: str,
-        judged: frozenset[bytes] = frozenset(),
+        plan: Plan | None = None,
     ) -> None:
-        self.judged = judged
+        self.judged = plan.judged if plan is not None else frozenset()
         self.workspace, self.settings, self.commit = workspace, settings, commit
         self.store, self.issuers = workspace.store, settings.issuers
         self.askers = Askers(workspace.repository, commit)
+        self.provenances = Provenances(workspace, settings.now, commit, plan)
 
     # --- Decisions that need no key --------------------------------------------------------------
 
@@ -240,32 +243,22 @@ class _Run:
         """Sign what is reserved, record all of it at once, then say so."""
         outcomes: list[Outcome] = []
         payloads: list[Payload] = []
+        came_to_be = self.provenances.of(
+            [(change, item.reservation) for change, item, _ in prepared]
+        )
         results = sign_certificates([(item, issuer) for _, item, issuer in prepared])
-        for (change, _, _), issued in zip(prepared, results, strict=True):
+        for (change, _, _), provenance, issued in zip(prepared, came_to_be, results, strict=True):
             if isinstance(issued, ItemError):
                 outcomes.append(Outcome(change, error=issued))
                 continue
             outcomes.append(Outcome(change, issued))
-            payloads.append(self._issued_entry(issued, change))
+            payloads.append(_issued_entry(issued, provenance))
             if issued.object_id.kind == AUTHORITY:
                 payloads.append(AuthorityEntry(issued.object_id, issued.certificate_der))
         if payloads:
             count = sum(isinstance(payload, Issued) for payload in payloads)
             self.record(payloads, f"issue {_certificates(count)}")
         yield from outcomes
-
-    def _issued_entry(self, issued: IssuedCertificate, change: Change) -> Issued:
-        return Issued(
-            object_id=issued.object_id,
-            issuer=issued.issuer,
-            serial_number=issued.serial_number,
-            signature=issued.signature,
-            provenance={
-                "reconciledCommit": self.commit,
-                "reasons": [reason.code for reason in change.reasons],
-                **_policies(change),
-            },
-        )
 
     def _reserve(self, prepared: Sequence[PreparedCertificate]) -> None:
         self.store.reserve(
@@ -284,10 +277,14 @@ class _Run:
         return f"{what}\n\nSource-Commit: {self.commit}\n" if self.commit else f"{what}\n"
 
 
-def _policies(change: Change) -> dict[str, list[str]]:
-    """Return the policies that allowed it, as the ledger keeps them; else nothing."""
-    allowed_by = getattr(change, "allowed_by", ())
-    return {"policies": list(allowed_by)} if allowed_by else {}
+def _issued_entry(issued: IssuedCertificate, provenance: Mapping[str, JsonValue]) -> Issued:
+    return Issued(
+        object_id=issued.object_id,
+        issuer=issued.issuer,
+        serial_number=issued.serial_number,
+        signature=issued.signature,
+        provenance=provenance,
+    )
 
 
 def _certificates(count: int) -> str:

@@ -130,19 +130,32 @@ def _place(workspace: Workspace, object_id: ObjectId) -> Source | None:
 
 
 def _provenance(workspace: Workspace, record: CertificateRecord) -> Provenance | None:
-    """Return who asked; a shallow clone may not have the commit any more."""
+    """Return who asked; a shallow clone may not have the commit any more, the ledger knows it."""
     from pki_as_code.errors import RepositoryError
+    from pki_as_code.formats.certificates import provenance_json
     from pki_as_code.formats.shown_object import Provenance
     from pki_as_code.gitrepo import describe_commit
 
     if not record.commit:
         return None
+    known = provenance_json(record) or {}
+    author, summary = known.get("author"), None
     try:
         workspace.repository.resolve_revision(record.commit)
     except RepositoryError:
-        return Provenance(record.commit)
-    commit = describe_commit(workspace.repository, record.commit)
-    return Provenance(commit.id, commit.author, commit.summary)
+        pass
+    else:
+        commit = describe_commit(workspace.repository, record.commit)
+        author, summary = commit.author, commit.summary
+    return Provenance(
+        record.commit,
+        author,
+        summary,
+        known.get("signers") or (),
+        known.get("blobId"),
+        known.get("planDigest"),
+        known.get("policies") or (),
+    )
 
 
 def _event(entry: Entry) -> Event:

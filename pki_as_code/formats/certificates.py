@@ -38,7 +38,7 @@ COLUMNS = (
     "fingerprintSha256",
     "policies",
 )
-"""The columns of the CSV form, and the keys of the JSON form but `revocation`."""
+"""The columns of the CSV form, and the keys of the JSON form but `revocation` and `provenance`."""
 
 _STYLES = {
     Status.VALID: (),
@@ -78,10 +78,30 @@ def certificate_json(
         "revocation": revocation_json(record),
         "manifest": record.path,
         "commit": record.commit,
+        "provenance": provenance_json(record),
         "watchers": list(watchers(record)),
         "fingerprintSha256": record.fingerprint_sha256,
         "policies": list(record.policies),
     }
+
+
+_LISTS = frozenset({"signers", "policies", "reasons"})
+_PROVENANCE = (
+    "commit", "path", "blobId", "csrPath", "csrBlobId", "author", "signers", "policies",
+    "planDigest", "reconciledCommit", "reasons",
+)  # fmt: skip
+
+
+def provenance_json(record: CertificateRecord) -> dict[str, JsonValue] | None:
+    """
+    Return who asked for a certificate, and how it came to be; None for one made elsewhere.
+
+    Every key is there: what an earlier version did not write down is null, or an empty list.
+    """
+    if not record.request_digest:
+        return None
+    known = {"commit": record.commit, "path": record.path, **record.provenance}
+    return {key: known.get(key, [] if key in _LISTS else None) for key in _PROVENANCE}
 
 
 def certificate_view_json(

@@ -28,6 +28,15 @@ class Provenance:
     commit: str
     author: str | None = None
     summary: str | None = None
+    signers: Sequence[str] = ()
+    """Whose signature it bore, as far as it was believed when the certificate was issued."""
+
+    blob_id: str | None = None
+    """Of the manifest, as it was then."""
+
+    plan_digest: str | None = None
+    policies: Sequence[str] = ()
+    """The rules that allowed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,12 @@ def _fields(shown: ShownObject) -> Iterator[tuple[str, str]]:
         yield "commit", safe(f"{origin.commit[:12]} {origin.summary or ''}".rstrip())
         if origin.author:
             yield "author", safe(origin.author)
+        if origin.signers:
+            yield "signed by", safe(", ".join(origin.signers))
+        if origin.policies:
+            yield "allowed by", safe(", ".join(origin.policies))
+        if origin.plan_digest:
+            yield "plan", safe(origin.plan_digest)
 
 
 def _status(record: CertificateRecord, now: datetime) -> str:
@@ -119,7 +134,15 @@ def object_json(shown: ShownObject) -> dict[str, JsonValue]:
         else certificate_json(record, now=shown.now, watchers=lambda _: list(shown.watchers)),
         "provenance": None
         if origin is None
-        else {"commit": origin.commit, "author": origin.author, "summary": origin.summary},
+        else {
+            "commit": origin.commit,
+            "author": origin.author,
+            "summary": origin.summary,
+            "signers": list(origin.signers),
+            "blobId": origin.blob_id,
+            "planDigest": origin.plan_digest,
+            "policies": list(origin.policies),
+        },
         "history": [
             {
                 "sequence": event.sequence,

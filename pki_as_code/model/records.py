@@ -85,8 +85,14 @@ class CertificateRecord:
     superseded_at: datetime | None = None
     """When its successor was issued; None for the current certificate of an object."""
 
-    policies: tuple[str, ...] = ()
-    """Files of the policies that allowed it."""
+    provenance: Mapping[str, JsonValue] = field(default_factory=dict, repr=False, compare=False)
+    """How it came to be, as its entry in the ledger says; empty for one made elsewhere."""
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """Files of the policies that allowed it; provenance is told, and no rule hangs on it."""
+        found = self.provenance.get("policies")
+        return tuple(map(str, found)) if isinstance(found, list) else ()
 
     def status(self, now: datetime) -> Status:
         if self.revocation is not None:

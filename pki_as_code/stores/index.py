@@ -78,7 +78,10 @@ ORDERS: Final = {
 """What `CertificateFilter.order` may name."""
 
 certificates_with_contents: Final = select(
-    certificates, certificate_contents.c.request, certificate_contents.c.intent
+    certificates,
+    certificate_contents.c.request,
+    certificate_contents.c.intent,
+    certificate_contents.c.provenance,
 ).join(
     certificate_contents,
     and_(

@@ -74,10 +74,10 @@ _CERTIFICATES: Final = (
     "certificates.issued_at, certificates.commit_id, certificates.path, "
     "certificates.deletion_policy, certificates.crl_scope, certificates.revocation_reason, "
     "certificates.revocation_date, certificates.invalidity_date, certificates.requested_by, "
-    "certificates.superseded_at, certificates.policies, certificate_contents.request, "
-    "certificate_contents.intent \nFROM certificates JOIN certificate_contents ON "
-    "certificate_contents.issuer = certificates.issuer AND certificate_contents.serial_number = "
-    "certificates.serial_number"
+    "certificates.superseded_at, certificate_contents.request, certificate_contents.intent, "
+    "certificate_contents.provenance \n"
+    "FROM certificates JOIN certificate_contents ON certificate_contents.issuer = "
+    "certificates.issuer AND certificate_contents.serial_number = certificates.serial_number"
 )
 _CURRENT: Final = (
     " JOIN objects ON objects.kind = certificates.kind AND objects.namespace = "
@@ -238,7 +238,7 @@ VALUES: Final[Mapping[str, Callable[[Any], Any]]] = {
         _serial_number_of,
     ),
     **dict.fromkeys(
-        ("intent", "policies", "renamed_from", "request", "requested_by",
+        ("intent", "provenance", "renamed_from", "request", "requested_by",
          "subject_alternative_names"),
         json.loads,
     ),

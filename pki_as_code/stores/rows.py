@@ -117,7 +117,7 @@ def record_of(row: Row) -> CertificateRecord:
         deletion_policy=row["deletion_policy"],
         revocation=revocation_of(row),
         superseded_at=row["superseded_at"],
-        policies=tuple(row["policies"] or ()),
+        provenance=row["provenance"],
     )
 
 

@@ -66,7 +66,6 @@ def add_foreign(
             "commit_id": commit,
             "path": path,
             "deletion_policy": deletion_policy,
-            "policies": None,
         },
-        contents={"request": {}, "intent": {}},
+        contents={"request": {}, "intent": {}, "provenance": {}},
     )

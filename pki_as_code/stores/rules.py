@@ -98,12 +98,6 @@ def _apply_reserved(working: WorkingSet, entry: Entry, payload: Reserved) -> Non
     working.mention(object_id, entry.sequence)
 
 
-def _policies_of(payload: Issued) -> list[str] | None:
-    """Return which policies allowed it; provenance is told, and no rule hangs on its form."""
-    policies = payload.provenance.get("policies")
-    return [str(policy) for policy in policies] if isinstance(policies, list) else None
-
-
 def _apply_issued(working: WorkingSet, entry: Entry, payload: Issued) -> None:
     key = key_of(payload)
     reservation = working.reservation(key)
@@ -134,9 +128,12 @@ def _apply_issued(working: WorkingSet, entry: Entry, payload: Issued) -> None:
             "commit_id": reservation.commit,
             "path": reservation.path,
             "deletion_policy": reservation.deletion_policy,
-            "policies": _policies_of(payload),
         },
-        contents={"request": dict(reservation.request), "intent": dict(reservation.intent)},
+        contents={
+            "request": dict(reservation.request),
+            "intent": dict(reservation.intent),
+            "provenance": dict(payload.provenance),
+        },
     )
     if payload.object_id.kind == AUTHORITY:
         working.set_authority(payload.object_id.name, certificate_der)

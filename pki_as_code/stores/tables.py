@@ -138,7 +138,6 @@ certificates: Final = Table(
     Column("invalidity_date", UtcTime),
     Column("requested_by", Json),
     Column("superseded_at", UtcTime),
-    Column("policies", Json),
 )
 Index(
     "certificates_by_not_after",
@@ -183,6 +182,7 @@ certificate_contents: Final = Table(
     Column("der", LargeBinary, nullable=False),
     Column("request", Json, nullable=False),
     Column("intent", Json, nullable=False),
+    Column("provenance", Json, nullable=False),
     ForeignKeyConstraint(*_of_certificate),
 )
 

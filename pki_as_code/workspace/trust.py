@@ -112,6 +112,13 @@ def signers_at(repository: GitRepository, commit: str, now: datetime) -> Signers
         return parse_signers(_read(tree, ALLOWED_SIGNERS), _read(tree, ALLOWED_GPG_KEYS), now)
 
 
+def believed_signers(workspace: Workspace, now: datetime) -> Signers:
+    """Return whose signatures a run believes: by the commit reconciled last, else by its own."""
+    repository, base = workspace.repository, workspace.store.last_reconciled() or ""
+    anchor = base if base and repository.has_commit(base) else workspace.commit
+    return signers_at(repository, anchor, now) if anchor else Signers()
+
+
 def _read(tree: RevisionTree, path: str) -> bytes:
     try:
         return tree.read(path)

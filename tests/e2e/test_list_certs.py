@@ -61,7 +61,8 @@ def fill(root: Path, rows: list[dict]) -> None:
     store = open_store(STORE, None, root=root)
     keys = [{"issuer": r["issuer"], "serial_number": r["serial_number"]} for r in rows]
     request = {"subject": "O=Example", "extensions": {"keyUsage": {"value": ["x"] * 10}}}
-    contents = [{**key, "der": b"0" * 900, "request": request, "intent": request} for key in keys]
+    content = {"der": b"0" * 900, "request": request, "intent": request, "provenance": {}}
+    contents = [{**key, **content} for key in keys]
     names = [
         {**key, "subject_alternative_name": name}
         for key, r in zip(keys, rows, strict=True)

@@ -201,7 +201,11 @@ def test_an_object_is_shown_with_its_certificate_and_history(layered):
     assert "\x1b" not in text
     value = layered.run("show", "payments/api", "-o", "json").json
     assert value["certificate"] == record
-    assert value["provenance"]["author"] == "Alice <alice@example.com>"
+    provenance = value["provenance"]
+    assert provenance["author"] == "Alice <alice@example.com>"
+    assert provenance["blobId"] == record["provenance"]["blobId"]
+    assert provenance["planDigest"] == record["provenance"]["planDigest"]
+    assert (provenance["signers"], provenance["policies"]) == ([], [])
     assert [event["type"] for event in value["history"]] == ["reserved", "issued"]
 
 

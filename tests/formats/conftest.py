@@ -73,6 +73,13 @@ def make_record(**changes: Any) -> CertificateRecord:
         "commit": "4c1f9e2" + "0" * 33,
         "path": "certificates/web.yaml",
         "deletion_policy": "Refuse",
+        "provenance": {
+            "blobId": "b" * 40,
+            "author": "Alice <alice@example.com>",
+            "signers": ["alice@example.com"],
+            "planDigest": "sha256:3",
+            "reasons": ["DoesNotExist"],
+        },
     }
     return CertificateRecord(**{**values, **changes})
 

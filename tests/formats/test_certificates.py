@@ -82,10 +82,28 @@ def test_json_is_as_documented():
         },
         "manifest": "certificates/web.yaml",
         "commit": "4c1f9e2" + "0" * 33,
+        "provenance": {
+            "commit": "4c1f9e2" + "0" * 33,
+            "path": "certificates/web.yaml",
+            "blobId": "b" * 40,
+            "csrPath": None,
+            "csrBlobId": None,
+            "author": "Alice <alice@example.com>",
+            "signers": ["alice@example.com"],
+            "policies": [],
+            "planDigest": "sha256:3",
+            "reconciledCommit": None,
+            "reasons": ["DoesNotExist"],
+        },
         "watchers": ["ops@example.com"],
         "fingerprintSha256": "cd" * 32,
         "policies": [],
     }
+
+
+def test_what_was_made_elsewhere_was_asked_for_by_nobody_here():
+    adopted = make_record(request_digest="", provenance={})
+    assert certificate_json(adopted, now=NOW)["provenance"] is None
 
 
 @pytest.mark.parametrize("number", [0, 1, 3])

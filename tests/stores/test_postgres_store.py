@@ -592,7 +592,7 @@ MANY = (
     "'2026-01-01T00:00:00Z', to_char(timestamp '2026-01-01' + n * interval '1 minute', "
     "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), md5(n::text), md5('f' || n), '', '', "
     "'2026-01-01T00:00:00Z', 'c', 'p', 'Refuse' FROM generate_series(1, 20000) n",
-    "INSERT INTO certificate_contents SELECT issuer, serial_number, '', '{}', '{}' "
+    "INSERT INTO certificate_contents SELECT issuer, serial_number, '', '{}', '{}', '{}' "
     "FROM certificates WHERE name <> 'root'",
     "INSERT INTO certificate_names SELECT 'DNS:' || name, issuer, serial_number FROM certificates",
     "ANALYZE",
