@@ -16,6 +16,7 @@ DECLARATIVE = {
     "init": Entry("init", "Make a repository that works at once."),
     "new": Entry("new", "Write a manifest, to be committed by you."),
     "validate": Entry("validate", "Check manifests; needs neither store nor key."),
+    "sign_manifest": Entry("sign_manifest", "Sign a manifest and its CSR with your SSH key."),
     "plan": Entry("plan", "Show what reconcile would do; needs no key."),
     "reconcile": Entry("reconcile", "Do what the manifests ask for."),
     "publish": Entry(

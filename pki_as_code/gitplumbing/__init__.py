@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from pki_as_code.gitplumbing.blobs import BlobReader
     from pki_as_code.gitplumbing.creation import make_repository
+    from pki_as_code.gitplumbing.file_signatures import fitting, sign_with_key, verify_files
     from pki_as_code.gitplumbing.remotes import (
         PushResult,
         PushStatus,
@@ -47,14 +48,17 @@ __all__ = [
     "cut_commits",
     "deepen",
     "fetch_ref",
+    "fitting",
     "list_tree",
     "make_repository",
     "push_ref",
     "read_commits",
     "remote_ref",
     "remote_url",
+    "sign_with_key",
     "takes_back",
     "uncommitted_paths",
+    "verify_files",
 ]
 
 _HOMES: Final = {
@@ -71,14 +75,17 @@ _HOMES: Final = {
     "cut_commits": "signatures",
     "deepen": "remotes",
     "fetch_ref": "remotes",
+    "fitting": "file_signatures",
     "list_tree": "trees",
     "make_repository": "creation",
     "push_ref": "remotes",
     "read_commits": "signatures",
     "remote_ref": "remotes",
     "remote_url": "remotes",
+    "sign_with_key": "file_signatures",
     "takes_back": "signatures",
     "uncommitted_paths": "status",
+    "verify_files": "file_signatures",
 }
 """Imported when they are asked for: a run with nothing to do starts git and needs little else."""
 

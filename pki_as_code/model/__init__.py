@@ -81,6 +81,7 @@ if TYPE_CHECKING:
         RequestedExtension,
     )
     from pki_as_code.model.trust import (
+        Endorsement,
         Identity,
         SignedCommit,
     )
@@ -106,6 +107,7 @@ __all__ = [
     "CertificateRequest",
     "Change",
     "CrlRecord",
+    "Endorsement",
     "Event",
     "Failure",
     "Finding",
@@ -163,6 +165,7 @@ _HOMES: Final = {
     "Change": "changes",
     "CrlRecord": "records",
     "DEFAULT_NAMESPACE": "objects",
+    "Endorsement": "trust",
     "Event": "notices",
     "FULL_SCOPE": "records",
     "Failure": "records",

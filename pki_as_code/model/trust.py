@@ -46,3 +46,21 @@ class Identity:
 
     why: str = ""
     """The same in words: `is not signed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endorsement:
+    """Who stands behind what an object asks for, as it stands: manifest and CSR."""
+
+    commit: str = ""
+    """The last one that changed the manifest or its CSR; empty in a working tree."""
+
+    author_name: str = ""
+    author_address: str = ""
+    """As the commit says; it is certain only when it is among `signers`."""
+
+    signers: frozenset[str] = frozenset()
+    """Principals: of the commit when its author signed it, and of signatures beside the file."""
+
+    approvals: frozenset[str] = frozenset()
+    """Owners of the namespace among them, by the commit reconciled last; in lower case."""

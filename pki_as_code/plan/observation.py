@@ -14,6 +14,7 @@ from pki_as_code.model import (
     CertificateRecord,
     Change,
     CrlRecord,
+    Endorsement,
     Finding,
     ObjectId,
     Observed,
@@ -94,6 +95,10 @@ class Observation:
 
     given_crls: Mapping[str, GivenCrl] = field(default_factory=dict)
     """What a CRL that people signed is compared with, by authority."""
+
+    endorsements: Mapping[ObjectId, Endorsement] = field(default_factory=dict)
+    """Who stands behind each certificate that is about to be issued; known only once it is known
+    which are, and only where anything depends on it."""
 
     sequence: int = -1
     """Of the last entry of the ledger."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pki_as_code.errors import InvalidValueError, NotFoundError
 from pki_as_code.gitplumbing import (
@@ -35,7 +35,9 @@ from pki_as_code.plan.signers import (
     identity_finding,
     parse_signers,
 )
-from pki_as_code.workspace.view import Workspace
+
+if TYPE_CHECKING:
+    from pki_as_code.workspace.view import Workspace
 
 JUDGED_PLACES: Final = (PROJECT_FILE, *PLACES, *TRUST_FILES)
 """What only commits by people who are believed may change."""

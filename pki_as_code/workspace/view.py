@@ -29,6 +29,7 @@ from pki_as_code.plan.policy_judging import TrustBase
 from pki_as_code.plan.responders import responder_key_uri
 from pki_as_code.plan.validate import Desired, resolve_all, validate_manifests
 from pki_as_code.stores.interface import Store
+from pki_as_code.workspace.endorsing import Endorsing
 from pki_as_code.workspace.judging import (
     about,
     check_findings,
@@ -123,8 +124,11 @@ class Workspace:
             retry=retry,
         )
         made = without_old_notices(make_plan(desired, observation, frame), basis.scope)
+        endorsing = Endorsing(self.repository, self.commit, self.tree, frame.base, now)
+        endorsements, unsigned = endorsing.endorsements(made, desired.manifests)
+        observation = replace(observation, endorsements=endorsements)
         made, problems = judge_changes(made, desired, observation, self.store, now, self.base)
-        plan = without_faulty(made, [*findings, *problems])
+        plan = without_faulty(made, [*findings, *unsigned, *problems])
         if self.increments is not None and remember and not (only or retry):
             self.increments.remember(made, plan, basis, observation, head)
         return plan

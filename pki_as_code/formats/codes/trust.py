@@ -26,10 +26,26 @@ CODES: dict[str, Explanation] = explanations(
             "decide whose key is certified.",
             "Move it beside the manifest.",
         ),
+        "file_signature_bad": (
+            "The signature beside a manifest is not over the manifest and the files it names.",
+            "Somebody signed for something else than what is there: another CSR, say.",
+            "See what changed, and have it signed anew with `pkictl sign_manifest`, or remove the "
+            "signature.",
+        ),
+        "file_signature_unknown": (
+            "A signature beside a manifest is by a key that nobody is believed by.",
+            "It counts for nobody; who made it might rely on it.",
+            "Have the key added to allowed_signers, by somebody who is in it.",
+        ),
         "history_missing": (
             "This clone does not have all commits since the one that was reconciled last.",
             "What is not there cannot be judged, and could be anybody's.",
             "Fetch the whole history: `git fetch --unshallow`, or `fetch-depth: 0` in a workflow.",
+        ),
+        "not_signed": (
+            "ssh-keygen did not make a signature.",
+            "Without it nobody has signed for the manifest.",
+            "See what ssh-keygen said, and which key was named.",
         ),
         "signature_bad": (
             "The signature of a commit is wrong, or its key has expired or was revoked.",

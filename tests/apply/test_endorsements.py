@@ -1,0 +1,258 @@
+"""Who signed for what is about to be issued: last commits, and signatures beside manifests."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from pki_as_code.model import Endorsement
+from pki_as_code.workspace.endorsing import Endorsing
+from tests.apply.site import Site, copy_of, errors, told
+from tests.people import People
+from tests.plan.worlds import certificate_id, namespace
+
+API = "certificates/payments/api"
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory) -> People:
+    return People(tmp_path_factory.mktemp("people"))
+
+
+@pytest.fixture(scope="session")
+def owned_template(template, people, memory_directory):
+    """A site that was reconciled with a namespace that is Alice's and Bob's."""
+    site = copy_of(template, memory_directory / "owned-template")
+    site.add(namespace("payments"))
+    path = "certificates/payments/_namespace.yaml"
+    text = (site.root / path).read_text()
+    # What a manifest is written as here is JSON, which is YAML.
+    site.write(path, text.replace('"spec": {', '"spec": {"owners": ["Alice@Example.com", '
+                                  '"bob@example.com"], ', 1))  # fmt: skip
+    site.write("allowed_signers", people.allowed("alice", "bob", "carol"))
+    site.certificate("first", key="P-256/3")
+    people.commit(site.root)
+    site.run()
+    site.close()
+    yield site.root
+    shutil.rmtree(site.root)
+
+
+@pytest.fixture
+def owned(owned_template, directory):
+    site = copy_of(owned_template, directory / "owned-pki")
+    yield site
+    site.close()
+
+
+def endorsement(site: Site, path: str = "payments/api", ref: str | None = "HEAD") -> Endorsement:
+    workspace = site.workspace(ref)
+    anchor = workspace.store.last_reconciled()
+    assert anchor
+    endorsing = Endorsing(workspace.repository, workspace.commit, workspace.tree, anchor, site.now)
+    found, _ = endorsing.endorsements(workspace.plan(site.now), workspace.loaded.manifests)
+    return found[certificate_id(path)]
+
+
+def sign(site: Site, people: People, by: str, capsys) -> None:
+    """Sign with the command, as people do."""
+    from pki_as_code.cli.main import main
+
+    arguments = ["sign_manifest", f"{API}.yaml", "--key", str(people.key(by))]
+    assert main(["-C", str(site.root), *arguments]) == 0, capsys.readouterr().err
+
+
+# --- Commits -------------------------------------------------------------------------------------
+
+
+def test_the_author_who_signed_the_last_commit_stands_behind_it(owned, people):
+    owned.certificate("payments/api")
+    commit = people.commit(owned.root, by="bob")
+    owned.write("README.md", "something else")
+    people.commit_unsigned(owned.root, author="mallory")
+    bob = frozenset({"bob@example.com"})
+    assert endorsement(owned) == Endorsement(commit, "Bob", "bob@example.com", bob, bob)
+
+
+@pytest.mark.parametrize(
+    ("by", "author", "signers", "approvals"),
+    [
+        ("alice", "alice", {"alice@example.com"}, {"alice@example.com"}),
+        ("carol", "carol", {"carol@example.com"}, set()),
+        ("carol", "alice", set(), set()),
+        ("mallory", "alice", set(), set()),
+        ("", "alice", set(), set()),
+    ],
+    ids=["owner", "nobody's owner", "spoofed", "unknown key", "unsigned"],
+)
+def test_only_a_signature_of_an_owner_is_an_approval(owned, people, by, author, signers, approvals):
+    owned.certificate("payments/api")
+    if by:
+        people.commit(owned.root, by=by, author=author)
+    else:
+        people.commit_unsigned(owned.root, author=author)
+    found = endorsement(owned)
+    assert found.author_address == f"{author}@example.com"
+    assert (found.signers, found.approvals) == (signers, approvals)
+
+
+def test_a_csr_that_is_swapped_later_takes_the_approval_with_it(owned, people):
+    owned.certificate("payments/api")
+    people.commit(owned.root, by="alice")
+    owned.certificate("payments/api", key="P-256/2")
+    commit = people.commit_unsigned(owned.root, author="alice")
+    found = endorsement(owned)
+    assert (found.commit, found.approvals) == (commit, frozenset())
+
+
+def test_an_owner_who_signs_later_stands_behind_both_files(owned, people):
+    owned.certificate("payments/api")
+    people.commit_unsigned(owned.root, author="mallory")
+    path = f"{API}.yaml"
+    owned.write(path, (owned.root / path).read_text() + "\n")
+    people.commit(owned.root, by="alice")
+    assert endorsement(owned).approvals == {"alice@example.com"}
+
+
+def test_a_merge_is_looked_through(owned, people):
+    owned.git("checkout", "-q", "-b", "side")
+    owned.certificate("payments/api")
+    asked = people.commit(owned.root, by="bob")
+    owned.git("checkout", "-q", "main")
+    owned.git(*people.settings("forge"), "merge", "-q", "--no-ff", "-m", "merge", "side")
+    found = endorsement(owned)
+    assert (found.commit, found.approvals) == (asked, {"bob@example.com"})
+
+
+def test_a_merge_that_changes_what_was_signed_stands_for_itself(owned, people):
+    owned.git("checkout", "-q", "-b", "side")
+    owned.certificate("payments/api")
+    people.commit(owned.root, by="bob")
+    owned.git("checkout", "-q", "main")
+    settings = people.settings("forge")
+    owned.git(*settings, "merge", "-q", "--no-ff", "--no-commit", "side")
+    owned.certificate("payments/api", key="P-256/2")
+    commit = people.commit_unsigned(owned.root, author="forge")
+    found = endorsement(owned)
+    assert (found.commit, found.signers) == (commit, frozenset())
+
+
+def test_owners_are_those_of_the_commit_reconciled_last(owned, people):
+    path = "certificates/payments/_namespace.yaml"
+    text = (owned.root / path).read_text()
+    owned.write(path, text.replace("bob@example.com", "carol@example.com"))
+    owned.certificate("payments/api")
+    people.commit(owned.root, by="carol")
+    found = endorsement(owned)
+    assert (found.signers, found.approvals) == ({"carol@example.com"}, frozenset())
+
+
+# --- Files ---------------------------------------------------------------------------------------
+
+
+def test_signatures_beside_a_manifest_outlive_a_squash(owned, people, capsys):
+    owned.certificate("payments/api")
+    sign(owned, people, "alice", capsys)
+    sign(owned, people, "bob", capsys)
+    assert endorsement(owned, ref=None).approvals == {"alice@example.com", "bob@example.com"}
+    commit = people.commit_unsigned(owned.root, "squashed", author="forge")
+    found = endorsement(owned)
+    assert found.commit == commit
+    assert found.approvals == found.signers == {"alice@example.com", "bob@example.com"}
+    assert told(owned.run()) == ["issue payments/api"]
+
+
+def change_csr(site: Site) -> None:
+    manifest = (site.root / f"{API}.yaml").read_bytes()
+    site.certificate("payments/api", key="P-256/2")
+    assert (site.root / f"{API}.yaml").read_bytes() == manifest
+
+
+def change_manifest(site: Site) -> None:
+    text = (site.root / f"{API}.yaml").read_text()
+    site.write(f"{API}.yaml", text.replace("api.example.com", "ceo.example.com"))
+
+
+def take_another_file(site: Site) -> None:
+    site.write(f"{API}.yaml.sig", "not a signature")
+
+
+@pytest.mark.parametrize("change", [change_csr, change_manifest, take_another_file])
+def test_what_is_swapped_under_a_signature_is_noticed(owned, people, capsys, change):
+    owned.certificate("payments/api")
+    sign(owned, people, "alice", capsys)
+    change(owned)
+    people.commit(owned.root)
+    plan = owned.plan()
+    assert ("trust.file_signature_bad", f"{API}.yaml") in errors(plan)
+    assert told(owned.run()) == []
+    assert owned.plan(ref=None).changes == plan.changes == ()
+
+
+def test_a_signature_is_of_one_place(owned, people, capsys):
+    owned.certificate("payments/api")
+    sign(owned, people, "alice", capsys)
+    for suffix in (".yaml", ".csr", ".yaml.sig"):
+        target = owned.root / f"certificates/other/api{suffix}"
+        target.parent.mkdir(exist_ok=True)
+        (owned.root / f"{API}{suffix}").rename(target)
+    people.commit(owned.root)
+    assert errors(owned.plan()) == [("trust.file_signature_bad", "certificates/other/api.yaml")]
+
+
+def test_a_signature_for_something_else_or_by_somebody_else_counts_for_nobody(owned, people):
+    owned.certificate("payments/api")
+    people.commit_unsigned(owned.root)
+    from pki_as_code.cli.main import main
+
+    for by, namespace_, code in (
+        ("mallory", "pki-as-code", "trust.file_signature_unknown"),
+        ("alice", "git", "trust.file_signature_bad"),
+    ):
+        text = owned.root / "text"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(owned.root)
+            text.write_bytes(printed(main, f"{API}.yaml"))
+        people.sign_file(text, by=by, namespace=namespace_)
+        text.with_suffix(".sig").rename(owned.root / f"{API}.yaml.sig")
+        text.unlink()
+        people.commit_unsigned(owned.root)
+        findings = owned.plan().findings
+        assert [f.code for f in findings if f.code.startswith("trust.")] == [code]
+        if code == "trust.file_signature_unknown":
+            assert endorsement(owned).signers == frozenset()
+
+
+def printed(main, path: str) -> bytes:
+    import io
+    import sys
+
+    caught = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", caught)
+        assert main(["sign_manifest", path]) == 0
+    caught.flush()
+    return caught.buffer.getvalue()
+
+
+def test_signing_anew_drops_what_was_over_something_else(owned, people, capsys):
+    owned.certificate("payments/api")
+    sign(owned, people, "alice", capsys)
+    change_csr(owned)
+    sign(owned, people, "bob", capsys)
+    assert (owned.root / f"{API}.yaml.sig").read_bytes().count(b"BEGIN SSH SIGNATURE") == 1
+    people.commit_unsigned(owned.root)
+    assert endorsement(owned).approvals == {"bob@example.com"}
+
+
+def test_where_nothing_depends_on_it_nobody_is_asked(site, people, monkeypatch):
+    from pki_as_code.workspace import endorsing
+
+    def never(*_: object) -> None:
+        pytest.fail("asked")
+
+    monkeypatch.setattr(endorsing, "identify_commits", never)
+    site.certificate("a")
+    people.commit_unsigned(site.root)
+    assert [str(change.action) for change in site.plan().changes] != []
