@@ -53,9 +53,11 @@ class _Range:
     """The commit whose `allowed_signers` are believed."""
 
     base: str
-    """The commit reconciled last; empty where the rule begins with the commit that is judged."""
+    """What is judged comes after it; empty for everything."""
 
     commit: str
+    begins: bool = False
+    """No commit was reconciled under the rule yet: it begins with the anchor."""
 
 
 def trust_findings(workspace: Workspace, now: datetime) -> list[Finding]:
@@ -72,13 +74,11 @@ def trust_findings(workspace: Workspace, now: datetime) -> list[Finding]:
         return [_history_missing(commits.base)]
     signers = signers_at(repository, commits.anchor, now)
     notes = [*signers.findings]
-    if not commits.base:
-        notes.append(_begins(commits.commit))
-        changes = [CommitChange(commits.commit, (), (frozenset(),))]
-    else:
-        changes = changes_between(repository, commits.base, commits.commit, JUDGED_PLACES)
-        if _is_cut(repository, commits):
-            return [_history_missing(commits.base)]
+    if commits.begins:
+        notes.append(_begins(commits.anchor))
+    if _is_cut(repository, commits):
+        return [_history_missing(commits.base or commits.anchor)]
+    changes = changes_between(repository, commits.base, commits.commit, JUDGED_PLACES)
     return [*notes, *judge_commits(repository, changes, signers)]
 
 
@@ -133,7 +133,7 @@ def moves_trust(workspace: Workspace) -> bool:
     commits = _range_of(workspace)
     if commits is None:
         return False
-    if not commits.base:
+    if commits.begins:
         return True
     if not workspace.repository.has_commit(commits.base):
         return False
@@ -158,11 +158,31 @@ def _range_of(workspace: Workspace) -> _Range | None:
         return None
     required = _requires(workspace.loaded.manifests.project)
     repository = workspace.repository
-    if not base or not repository.has_commit(base):
-        return _Range(base or commit, base, commit) if required else None
-    if _required_at(repository, base, commit, required=required):
+    known = bool(base) and repository.has_commit(base)
+    if known and _required_at(repository, base, commit, required=required):
         return _Range(base, base, commit)
-    return _Range(commit, "", commit) if required else None
+    if not required:
+        return None
+    return _beginning(repository, base, commit) if known or not base else _Range(base, base, commit)
+
+
+def _beginning(repository: GitRepository, base: str, commit: str) -> _Range:
+    """
+    Return what is judged before a commit was reconciled under the rule: all since it was written.
+
+    Not the last commit alone, since a run that leaves something open records no commit; who was
+    believed at the beginning is believed until one does.
+    """
+    without = [f"^{base}"] if base else []
+    listed = repository.run(
+        "rev-list", "--first-parent", commit, *without, "--", PROJECT_FILE
+    ).decode("ascii")
+    anchor = commit
+    for id in listed.split():
+        if not _project_requires(repository, id):
+            break
+        anchor = id
+    return _Range(anchor, repository.ref_value(f"{anchor}^1") or "", commit, begins=True)
 
 
 def _requires(project: object) -> bool:
@@ -178,7 +198,11 @@ def _required_at(repository: GitRepository, base: str, commit: str, *, required:
         return required
     if before is None:
         return False
-    with RevisionTree(repository, base) as tree:
+    return _project_requires(repository, base)
+
+
+def _project_requires(repository: GitRepository, commit: str) -> bool:
+    with RevisionTree(repository, commit) as tree:
         project = load_manifests(tree, paths=[PROJECT_FILE]).manifests.project
     return project is None or _requires(project)
 
@@ -188,15 +212,16 @@ def _is_cut(repository: GitRepository, commits: _Range) -> bool:
     cut = cut_commits(repository)
     if not cut:
         return False
-    output = repository.run("rev-list", commits.commit, f"^{commits.base}")
+    without = [f"^{commits.base}"] if commits.base else []
+    output = repository.run("rev-list", commits.commit, *without)
     return not cut.isdisjoint(output.decode("ascii").split())
 
 
 def _history_missing(base: str) -> Finding:
     return Finding(
         "trust.history_missing",
-        f"this clone does not have every commit since {base[:12]}, which was reconciled last, so "
-        "nobody can tell who made them",
+        f"this clone does not have every commit since {base[:12]}, so nobody can tell who made "
+        "them",
         help="fetch the whole history: `git fetch --unshallow`, or `fetch-depth: 0` in CI",
     )
 

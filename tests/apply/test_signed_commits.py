@@ -255,6 +255,35 @@ def test_it_begins_with_a_commit_that_is_signed_by_what_it_says_itself(site, peo
     refused(site, "trust.commit_not_signed", people.commit_unsigned(site.root))
 
 
+def test_until_it_was_reconciled_everything_since_it_was_written_is_judged(site, people):
+    require(site)
+    site.write("allowed_signers", people.allowed("alice"))
+    people.commit(site.root)
+    site.certificate("a")
+    hidden = people.commit_unsigned(site.root, author="bob")
+    site.write("allowed_signers", people.allowed("alice", "mallory"))
+    own = people.commit(site.root, by="mallory")
+    site.certificate("b")
+    people.commit(site.root)
+    said = findings(site)
+    assert {code for code, _ in said} == {
+        "trust.begins", "trust.commit_not_signed", "trust.signature_unknown",
+    }  # fmt: skip
+    assert [any(id[:12] in text for _, text in said) for id in (hidden, own)] == [True, True]
+
+
+def test_it_can_begin_with_a_merge_that_a_forge_made(site, people):
+    site.git("checkout", "-q", "-b", "side")
+    require(site)
+    site.write("allowed_signers", people.allowed("alice"))
+    people.commit(site.root)
+    site.git("checkout", "-q", "main")
+    merge(site, people)
+    assert [code for code, _ in findings(site)] == ["trust.begins"]
+    site.run()
+    assert findings(site) == []
+
+
 def test_it_does_not_end_by_the_change_that_nobody_signed(signed, people):
     require(signed, on=False)
     signed.certificate("a")
