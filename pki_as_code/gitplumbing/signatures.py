@@ -65,14 +65,6 @@ def changes_between(
     return list(_changes(repository, lines, places))
 
 
-def changes_of(
-    repository: GitRepository, commit: str, places: Collection[str]
-) -> CommitChange | None:
-    """Return what one commit changes; None when it is nothing in `places`."""
-    output = repository.run(*_AS_STORED, "rev-list", "--parents", "-1", object_id(commit))
-    return next(_changes(repository, [output.decode("ascii").split()], places), None)
-
-
 def _changes(
     repository: GitRepository, lines: Sequence[Sequence[str]], places: Collection[str]
 ) -> Iterator[CommitChange]:
