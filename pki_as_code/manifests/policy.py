@@ -104,13 +104,13 @@ class Matched(_Terms):
 
 
 class Approvals(Spec):
-    """Who has to have agreed. Not acted on yet."""
+    """Who has to have agreed, by signing the commit or the file."""
 
     require_signature: Boolean = False
     """The request is signed by an owner of the namespace."""
 
     min_owners: Annotated[Integer, Field(ge=0, le=100)] = 0
-    """So many owners of the namespace agreed."""
+    """So many owners of the namespace signed for it."""
 
 
 class PolicyRule(Spec):

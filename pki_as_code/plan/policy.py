@@ -131,9 +131,22 @@ def _extensions(policy: CompiledPolicy, candidate: Candidate) -> Iterator[Violat
             )
 
 
+def _approvals(policy: CompiledPolicy, candidate: Candidate) -> Iterator[Violation]:
+    asked, given = policy.loaded.manifest.spec.approvals, candidate.approvals
+    if given is None:
+        return
+    owners = f"the owners of {candidate.object_id.namespace}"
+    if asked.require_signature and not given:
+        message = f"none of {owners} signed for it"
+        yield Violation("policy.not_signed", "approvals", "requireSignature", message)
+    elif len(given) < asked.min_owners:
+        message = f"{len(given)} of {owners} signed for it, and {asked.min_owners} have to"
+        yield Violation("policy.approvals_missing", "approvals", "minOwners", message)
+
+
 Term = Callable[[CompiledPolicy, Candidate], Iterator[Violation]]
 
-TERMS: Final[tuple[Term, ...]] = (_names, _subject, _key, _validity, _extensions)
+TERMS: Final[tuple[Term, ...]] = (_names, _subject, _key, _validity, _extensions, _approvals)
 """What a Grant or a Limit says of a certificate, each by itself."""
 
 

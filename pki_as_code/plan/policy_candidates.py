@@ -43,6 +43,8 @@ class Candidate:
 
     is_authority: bool = False
     is_readable: bool = True
+    approvals: frozenset[str] | None = None
+    """Owners who signed for it; None where nobody asked who did."""
 
 
 def make_candidate(
@@ -51,6 +53,7 @@ def make_candidate(
     given: Iterable[RequestedExtension],
     labels: Iterable[tuple[str, str]],
     now: datetime,
+    approvals: frozenset[str] | None = None,
 ) -> Candidate:
     """
     Return what there is to judge in `certificate`, drafted for `request`.
@@ -83,6 +86,7 @@ def make_candidate(
         own_extensions=tuple(_own_extensions(extensions, request.extensions, given)),
         is_authority=is_authority,
         is_readable=is_readable,
+        approvals=approvals,
     )
 
 

@@ -27,6 +27,8 @@ DENIALS: Final = frozenset(
         "policy.limit_exceeded",
         "policy.denied",
         "policy.not_in_base",
+        "policy.not_signed",
+        "policy.approvals_missing",
     }
 )
 """The findings that say no, where all else is in order: a command then leaves with 3."""
@@ -95,6 +97,8 @@ def _help(violation: Violation) -> str:
     if violation.code in {"policy.denied", "policy.limit_exceeded"}:
         verb = "denies it" if violation.code == "policy.denied" else "is the limit"
         return "; ".join(f"{policy.path} {verb}" for policy in policies)
+    if violation.field == "approvals":
+        return "have owners sign the commit, or sign for the file with `pkictl sign_manifest`"
     told = [f"{p.path} grants {granted(p, violation.field)}" for p in policies[:_MOST_POLICIES]]
     if len(policies) > _MOST_POLICIES:
         told.append(f"and {len(policies) - _MOST_POLICIES} more policies")

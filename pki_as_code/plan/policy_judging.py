@@ -79,8 +79,13 @@ def judge_certificate(
     request: CertificateRequest,
     certificate: x509.Certificate,
     now: datetime,
+    approvals: frozenset[str] | None = None,
 ) -> Judged:
-    """Judge `certificate`, which is `request` as it would be signed, under every rulebook."""
+    """
+    Judge `certificate`, which is `request` as it would be signed, under every rulebook.
+
+    `approvals` are the owners who signed for it; None where that is not looked at.
+    """
     findings: list[Finding] = []
     allowed_by: dict[str, None] = {}
     seen: set[tuple[str, str]] = set()
@@ -90,7 +95,8 @@ def judge_certificate(
         if given is None:
             findings.append(_not_in_base(book, request, loaded))
             continue
-        verdict = judge(book.index, make_candidate(certificate, request, given, labels, now))
+        candidate = make_candidate(certificate, request, given, labels, now, approvals)
+        verdict = judge(book.index, candidate)
         # What both revisions object to is said once.
         new = [v for v in verdict.violations if (v.code, v.thing) not in seen]
         seen |= {(v.code, v.thing) for v in new}

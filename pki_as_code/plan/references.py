@@ -15,10 +15,10 @@ from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import Loaded, ManifestSet
 from pki_as_code.manifests.namespace import Namespace
 from pki_as_code.manifests.places import place_of
-from pki_as_code.manifests.policy import Approvals, Policy
+from pki_as_code.manifests.policy import Policy
 from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.manifests.watcher import Watcher
-from pki_as_code.model import AUTHORITY, Finding, Severity
+from pki_as_code.model import AUTHORITY, Finding
 from pki_as_code.plan.authorities import authority_id, crl_urls, cycle_findings, find_authority
 from pki_as_code.plan.certificate_adoption import adopted_findings
 from pki_as_code.plan.defaults import dangling
@@ -133,17 +133,6 @@ def _reaches_out(loaded: Loaded[Any], other: str, *field: str | int) -> Finding:
     )
 
 
-def nothing_is_without_effect(manifests: ManifestSet) -> Iterator[Finding]:
-    """
-    Fields that are understood, and that this version does not act on.
-
-    Somebody who writes one would believe it in force, which is worse than an error.
-    """
-    for policy in manifests.of(Policy).values():
-        if policy.manifest.spec.approvals != Approvals():
-            yield _without_effect(policy, "spec", "approvals")
-
-
 def signed_files_are_in_places(manifests: ManifestSet) -> Iterator[Finding]:
     """
     Where commits are judged by who signed them, all that a signature stands on has to be judged.
@@ -188,16 +177,6 @@ def shards_are_found(manifests: ManifestSet) -> Iterator[Finding]:
             )
 
 
-def _without_effect(loaded: Loaded[Any], *field: str) -> Finding:
-    return Finding(
-        "manifest.without_effect",
-        f"{field[-1]} is not acted on by this version",
-        loaded.source(*field, key=True),
-        Severity.WARNING,
-        help="do not rely on it yet",
-    )
-
-
 REFERENCE_CHECKS: tuple[ReferenceCheck, ...] = (
     a_project_exists,
     parents_exist,
@@ -208,7 +187,6 @@ REFERENCE_CHECKS: tuple[ReferenceCheck, ...] = (
     policies_name_something,
     teams_keep_to_themselves,
     shards_are_found,
-    nothing_is_without_effect,
     signed_files_are_in_places,
     adopted_findings,
 )

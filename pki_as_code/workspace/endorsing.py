@@ -19,6 +19,7 @@ from pki_as_code.model import (
     DEFAULT_NAMESPACE,
     Endorsement,
     Finding,
+    FinishReservation,
     Identity,
     IssueCertificate,
     ObjectId,
@@ -54,12 +55,13 @@ class Endorsing:
     def endorsements(
         self, plan: Plan, manifests: ManifestSet
     ) -> tuple[Mapping[ObjectId, Endorsement], list[Finding]]:
-        """Return who stands behind each certificate that the plan issues, and what is wrong."""
+        """Return who stands behind each certificate that the plan signs, and what is wrong."""
         certificates = manifests.of(Certificate)
         wanted = [
             certificates[change.object_id]
             for change in plan.changes
-            if isinstance(change, IssueCertificate) and change.object_id in certificates
+            if isinstance(change, IssueCertificate | FinishReservation)
+            and change.object_id in certificates
         ]
         there = self._signatures_beside({loaded.path for loaded in wanted})
         if not wanted or not (there or _are_asked_for(manifests)):

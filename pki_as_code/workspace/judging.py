@@ -26,6 +26,7 @@ from pki_as_code.model import (
     BlockedKey,
     CertificateRequest,
     Change,
+    Endorsement,
     Finding,
     FinishReservation,
     IssueCertificate,
@@ -162,7 +163,7 @@ def judge_changes(
     problems: list[Finding] = []
     changes: list[Change] = []
     marks: set[bytes] = set()
-    results = _judged(preview, plan, books, resolved)
+    results = _judged(preview, plan, books, resolved, observation.endorsements)
     for change in plan.changes:
         if isinstance(change, AdoptCertificate):
             problems += _known_elsewhere(change, store)
@@ -196,17 +197,25 @@ _Verdict = tuple[list[Finding], tuple[str, ...], bytes | None]
 
 
 def _judged(
-    preview: Preview, plan: Plan, books: tuple[Rulebook, ...], resolved: _Resolved
+    preview: Preview,
+    plan: Plan,
+    books: tuple[Rulebook, ...],
+    resolved: _Resolved,
+    endorsements: Mapping[ObjectId, Endorsement],
 ) -> Iterator[_Verdict]:
     """Yield what is said of each certificate that would be signed, in the order of the plan."""
     changes = [change for change in plan.changes if _is_judged(change)]
-    judge = partial(_judge_change, preview, books, resolved)
+    judge = partial(_judge_change, preview, books, resolved, endorsements)
     with settled_memory(), closing(Work(judge, changes)) as work:
         yield from work.results()
 
 
 def _judge_change(
-    preview: Preview, books: tuple[Rulebook, ...], resolved: _Resolved, change: _Signed
+    preview: Preview,
+    books: tuple[Rulebook, ...],
+    resolved: _Resolved,
+    endorsements: Mapping[ObjectId, Endorsement],
+    change: _Signed,
 ) -> _Verdict:
     request = change.request
     certificate, findings, mark = preview.judge(request)
@@ -216,7 +225,9 @@ def _judge_change(
         # Not what would be made now: these very bytes are what will be signed.
         certificate = load_draft(change.reservation.tbs_certificate)
     loaded = resolved[change.object_id].loaded
-    judged = judge_certificate(books, loaded, request, certificate, preview.now)
+    # Who asked nobody is approved by nobody.
+    approvals = endorsements.get(change.object_id, Endorsement()).approvals
+    judged = judge_certificate(books, loaded, request, certificate, preview.now, approvals)
     return [*findings, *judged.findings], judged.allowed_by, mark
 
 

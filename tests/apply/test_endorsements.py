@@ -10,7 +10,7 @@ from pki_as_code.model import Endorsement
 from pki_as_code.workspace.endorsing import Endorsing
 from tests.apply.site import Site, copy_of, errors, told
 from tests.people import People
-from tests.plan.worlds import certificate_id, namespace
+from tests.plan.worlds import certificate_id, manifest, namespace
 
 API = "certificates/payments/api"
 
@@ -256,3 +256,30 @@ def test_where_nothing_depends_on_it_nobody_is_asked(site, people, monkeypatch):
     site.certificate("a")
     people.commit_unsigned(site.root)
     assert [str(change.action) for change in site.plan().changes] != []
+
+
+def test_a_policy_that_wants_owners_to_have_signed_is_met_by_them_alone(owned, people):
+    owned.add(
+        {
+            "policies/owners.yaml": manifest(
+                "Policy",
+                "owners",
+                {
+                    "effect": "Grant",
+                    "allow": {"dns": [{"suffix": "example.com"}]},
+                    "approvals": {"requireSignature": True},
+                },
+            )
+        }
+    )
+    people.commit(owned.root)
+    owned.run()
+    owned.certificate("payments/api", subject="CN=api.example.com")
+    people.commit(owned.root, by="carol")  # known, and no owner
+    assert errors(owned.plan()) == [("policy.not_signed", f"{API}.yaml")]
+    assert told(owned.run()) == []
+    owned.certificate("payments/api", subject="CN=api.example.com", validity="60d")
+    people.commit(owned.root, by="bob")
+    assert errors(owned.plan()) == []
+    assert told(owned.run()) == ["issue payments/api"]
+    assert owned.record("payments/api").policies == ("policies/owners.yaml",)

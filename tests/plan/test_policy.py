@@ -16,8 +16,9 @@ from cryptography.x509.oid import NameOID
 from pki_as_code.errors import PolicyDeniedError
 from pki_as_code.model import Action, IssueCertificate, Plan, Reason
 from pki_as_code.plan.policy_index import policies_of
-from pki_as_code.plan.policy_judging import check_allowed
+from pki_as_code.plan.policy_judging import check_allowed, judge_certificate, rulebooks
 from pki_as_code.plan.policy_trials import parse_trials
+from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.validate import resolve_all, validate_manifests
 from tests.pkix.csr_maker import private_key
 from tests.plan.policy_worlds import asked, codes, denials, deny, grant, limit, may, policy
@@ -353,12 +354,35 @@ def test_a_policy_about_what_does_not_exist_is_an_error(field):
     assert finding.source.path == "policies/g.yaml"
 
 
-def test_approvals_that_nobody_judges_yet_are_told():
-    terms = policy(
-        "p", effect="Grant", allow={"dns": [PAYMENTS]}, approvals={"requireSignature": True}
-    )
-    [finding] = validate_manifests(resolve_all(load(BASE, terms)), NOW)
-    assert (finding.code, finding.severity) == ("manifest.without_effect", "warning")
+@pytest.mark.parametrize("effect", ["Grant", "Limit"])
+@pytest.mark.parametrize(
+    ("approvals", "owners", "code"),
+    [
+        ({"requireSignature": True}, [], "policy.not_signed"),
+        ({"requireSignature": True}, ["alice@example.com"], None),
+        ({"minOwners": 2}, ["alice@example.com"], "policy.approvals_missing"),
+        ({"minOwners": 2}, ["alice@example.com", "bob@example.com"], None),
+        ({}, [], None),
+    ],
+)
+def test_owners_have_to_have_signed(effect, approvals, owners, code):
+    terms = policy("p", effect=effect, allow={"dns": [PAYMENTS]}, approvals=approvals)
+    parts = [terms, asked("api.payments.example.com")]
+    if effect == "Limit":
+        parts.append(grant("all", dns=[PAYMENTS]))
+        code = code and "policy.limit_exceeded"
+    manifests = load(BASE, *parts)
+    [resolved] = resolve_all(manifests).certificates
+    preview = Preview(manifests, {}, NOW)
+    draft, _ = preview.examine(resolved.request)
+    books = rulebooks(manifests, None)
+
+    def found(given):
+        judged = judge_certificate(books, resolved.loaded, resolved.request, draft, NOW, given)
+        return [finding.code for finding in judged.findings]
+
+    assert found(frozenset(owners)) == ([code] if code else [])
+    assert found(None) == [], "validate does not ask who signed"
 
 
 def test_a_policy_below_certificates_is_misplaced():

@@ -21,6 +21,18 @@ _JUDGED = explanations(
             "profile, or the project. The common name has to be an allowed name, or to be listed.",
             "Ask for another subject, or have the value listed under `allow.subject`.",
         ),
+        "not_signed": (
+            "A policy wants the request signed by an owner of the namespace, and none signed.",
+            "`approvals.requireSignature` in the policy asks for it. A signature counts when it is "
+            "on the last commit that changed the manifest or its CSR, by its author, or beside the "
+            "manifest; and when its key was in allowed_signers at the commit reconciled last.",
+            "Have an owner sign the commit, or sign for the file with `pkictl sign_manifest`.",
+        ),
+        "approvals_missing": (
+            "Fewer owners of the namespace signed for the request than a policy wants.",
+            "`approvals.minOwners` in the policy asks for more than one pair of eyes.",
+            "Have more owners sign for the file with `pkictl sign_manifest`.",
+        ),
         "not_in_base": (
             "The trust base has no such profile or authority.",
             "What a change brings along is not there yet for those who have to agree to it.",
