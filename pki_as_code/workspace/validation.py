@@ -40,9 +40,10 @@ def validate_repository(
         *loaded.findings,
         *committed_keys(repository, commit, loaded.manifests),
         *validate_manifests(desired, now, base=trust_base),
-        *_no_policy(loaded.manifests),
         *base_findings(loaded.manifests, trust_base),
     ]
+    if not any(finding.severity is Severity.ERROR for finding in findings):
+        findings += _no_policy(loaded.manifests)
     places = {path: below_root(repository.root, start, path) for path in paths}
     if not places:
         return findings, loaded.file_count
@@ -55,7 +56,7 @@ def validate_repository(
 
 
 def _no_policy(manifests: ManifestSet) -> Iterator[Finding]:
-    """Say once that nothing limits who may ask for what."""
+    """Say that nothing limits who may ask for what, where nothing graver is to be said."""
     if not manifests.of(Policy) and not manifests.is_unreadable(Policy.__name__, "", None):
         yield Finding(
             "policy.none",

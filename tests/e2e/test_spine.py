@@ -180,7 +180,7 @@ def test_list_certs_has_the_documented_form(repository, csr):
     keys = {
         "serialNumber", "namespace", "name", "subject", "subjectAltNames", "issuer", "profile",
         "notBefore", "notAfter", "status", "revocation", "manifest", "commit", "watchers",
-        "fingerprintSha256",
+        "fingerprintSha256", "policies", "provenance",
     }  # fmt: skip
     assert set(record) == keys
     assert record["commit"] == repository.git("log", "-1", "--format=%H", "--", record["manifest"])

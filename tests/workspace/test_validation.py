@@ -33,6 +33,10 @@ def test_everything_is_checked_without_paths(faulty):
 
 def test_that_nothing_limits_who_may_ask_is_told_once_and_only_of_everything(faulty):
     findings, _ = validate_repository(faulty.root, None, (), NOW)
+    assert not [f for f in findings if f.code == "policy.none"], "there is worse to be told"
+    for path in ("certificates/a.yaml", "certificates/payments/b.yaml"):
+        (faulty.root / path).unlink()
+    findings, _ = validate_repository(faulty.root, None, (), NOW)
     assert [f.severity for f in findings if f.code == "policy.none"] == ["info"]
     findings, _ = validate_repository(faulty.root, None, ("certificates",), NOW)
     assert not [f for f in findings if f.code == "policy.none"]
