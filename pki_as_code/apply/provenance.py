@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Final
 
-from pki_as_code.gitplumbing import list_tree
+from pki_as_code.gitplumbing import list_paths
 from pki_as_code.model import Change, Identity, JsonValue, Plan, Reservation
 from pki_as_code.plan.signers import Signers
 from pki_as_code.workspace import Workspace
 from pki_as_code.workspace.trust import believed_signers, identify_commits
 
 _LONGEST_AUTHOR: Final = 200
-_PATHS_AT_A_TIME: Final = 500
 
 
 class Provenances:
@@ -27,7 +26,7 @@ class Provenances:
     def of(self, asked: Sequence[tuple[Change, Reservation]]) -> list[dict[str, JsonValue]]:
         """Return what is known of each; all are looked up by a few processes."""
         paths = {path for change, reservation in asked for path in _paths(change, reservation)}
-        blobs = self._blobs(sorted(paths))
+        blobs = self._blobs(paths - {""})
         identities = self._identify({reservation.commit for _, reservation in asked})
         return [
             self._one(change, reservation, blobs, identities.get(reservation.commit))
@@ -71,15 +70,12 @@ class Provenances:
             self._identities |= identify_commits(repository, new, self._signers)
         return self._identities
 
-    def _blobs(self, paths: Sequence[str]) -> Mapping[str, str]:
+    def _blobs(self, paths: Collection[str]) -> Mapping[str, str]:
         """Return the blobs of these files at the commit that is reconciled."""
-        found: dict[str, str] = {}
-        for start in range(0, len(paths), _PATHS_AT_A_TIME) if self._commit else ():
-            several = [path for path in paths[start : start + _PATHS_AT_A_TIME] if path]
-            if several:
-                entries = list_tree(self._workspace.repository, self._commit, *several, sizes=False)
-                found |= {entry.path: entry.blob_id for entry in entries}
-        return found
+        if not self._commit:
+            return {}
+        entries = list_paths(self._workspace.repository, self._commit, paths, sizes=False)
+        return {entry.path: entry.blob_id for entry in entries}
 
 
 def _paths(change: Change, reservation: Reservation) -> tuple[str, str]:

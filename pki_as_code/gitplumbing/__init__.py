@@ -32,7 +32,13 @@ if TYPE_CHECKING:
         takes_back,
     )
     from pki_as_code.gitplumbing.status import uncommitted_paths
-    from pki_as_code.gitplumbing.trees import MAX_FILE_SIZE, RevisionTree, TreeEntry, list_tree
+    from pki_as_code.gitplumbing.trees import (
+        MAX_FILE_SIZE,
+        RevisionTree,
+        TreeEntry,
+        list_paths,
+        list_tree,
+    )
 
 __all__ = [
     "MAX_FILE_SIZE",
@@ -49,6 +55,7 @@ __all__ = [
     "deepen",
     "fetch_ref",
     "fitting",
+    "list_paths",
     "list_tree",
     "make_repository",
     "push_ref",
@@ -76,6 +83,7 @@ _HOMES: Final = {
     "deepen": "remotes",
     "fetch_ref": "remotes",
     "fitting": "file_signatures",
+    "list_paths": "trees",
     "list_tree": "trees",
     "make_repository": "creation",
     "push_ref": "remotes",

@@ -64,6 +64,24 @@ def list_tree(
         yield TreeEntry(name, mode, int(size[0]) if size and size[0] != "-" else 0, blob_id)
 
 
+def list_paths(
+    repository: GitRepository, commit: str, paths: Collection[str], *, sizes: bool = True
+) -> Iterator[TreeEntry]:
+    """
+    Stream the files among `paths`, and those below the directories among them, once each.
+
+    However many paths there are; nothing when there are none.
+    """
+    wanted = sorted(paths, key=_as_bytes)
+    seen: set[str] = set()
+    for start in range(0, len(wanted), _PATHS_AT_A_TIME):
+        chunk = wanted[start : start + _PATHS_AT_A_TIME]
+        for entry in list_tree(repository, commit, *chunk, sizes=sizes):
+            if entry.path not in seen:
+                seen.add(entry.path)
+                yield entry
+
+
 class RevisionTree:
     """
     The files of one commit. Close it after use, or use it in a `with`.
@@ -102,17 +120,11 @@ class RevisionTree:
 
     def select(self, paths: Collection[str]) -> Iterator[TreeEntry]:
         """Stream the files among `paths`, and those below the directories among them, once each."""
-        wanted = sorted(paths, key=_as_bytes)
-        if not all(map(_is_plain, wanted)):
+        if not all(map(_is_plain, paths)):
             raise ValueError("a path that git would not take as it is")
-        seen: set[str] = set()
-        for start in range(0, len(wanted), _PATHS_AT_A_TIME):
-            chunk = wanted[start : start + _PATHS_AT_A_TIME]
-            for entry in list_tree(self._repository, self.commit, *chunk):
-                self._others[entry.path] = entry
-                if entry.path not in seen:
-                    seen.add(entry.path)
-                    yield entry
+        for entry in list_paths(self._repository, self.commit, paths):
+            self._others[entry.path] = entry
+            yield entry
 
     def read(self, path: str) -> bytes:
         """

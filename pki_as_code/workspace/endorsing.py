@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from pki_as_code.errors import InvalidValueError, NotFoundError, PkiAsCodeError
-from pki_as_code.gitplumbing import GitRepository, RevisionTree, list_tree, verify_files
+from pki_as_code.gitplumbing import GitRepository, RevisionTree, list_paths, verify_files
 from pki_as_code.gitplumbing.last_commits import commits_of_content
 from pki_as_code.manifests.base import CERTIFICATES, NAMESPACE_FILE
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import Loaded, ManifestSet, load_manifests
 from pki_as_code.manifests.namespace import Namespace
+from pki_as_code.manifests.policy import Policy
 from pki_as_code.manifests.tree import Tree
 from pki_as_code.model import (
     DEFAULT_NAMESPACE,
@@ -34,8 +35,6 @@ from pki_as_code.plan.endorsements import (
 )
 from pki_as_code.plan.signers import Signers
 from pki_as_code.workspace.trust import identify_commits, signers_at
-
-_PATHS_AT_A_TIME: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +126,8 @@ class Endorsing:
 
     def _listed(self, paths: Sequence[str]) -> dict[str, str]:
         """Return the blobs of those files that the commit has."""
-        found: dict[str, str] = {}
-        for start in range(0, len(paths), _PATHS_AT_A_TIME):
-            several = paths[start : start + _PATHS_AT_A_TIME]
-            entries = list_tree(self.repository, self.commit, *several, sizes=False)
-            found |= {entry.path: entry.blob_id for entry in entries}
-        return found
+        entries = list_paths(self.repository, self.commit, paths, sizes=False)
+        return {entry.path: entry.blob_id for entry in entries}
 
     # --- Commits ---
 
@@ -187,7 +182,7 @@ def _are_asked_for(manifests: ManifestSet) -> bool:
     project = manifests.project
     return (
         any(loaded.manifest.spec.owners for loaded in manifests.of(Namespace).values())
-        or any(kind.__name__ == "Policy" for kind in manifests.by_kind)
+        or bool(manifests.of(Policy))
         or (project is not None and project.manifest.spec.trust.require_signed_commits)
     )
 
