@@ -10,7 +10,7 @@ from functools import cached_property
 from pki_as_code.gitplumbing import GitRepository, RevisionTree
 from pki_as_code.increments.memo import State, write_memo
 from pki_as_code.increments.rows import make_rows, object_key, path_key
-from pki_as_code.increments.scope import Scope, default_issuers, look
+from pki_as_code.increments.scope import Basis, default_issuers, look
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import LoadResult, load_manifests
@@ -19,16 +19,6 @@ from pki_as_code.model import AUTHORITY, RESPONDER, Finding, Plan, Source
 from pki_as_code.plan.observation import Observation
 from pki_as_code.plan.validate import Desired, resolve_all
 from pki_as_code.stores.interface import Head, Store
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """What one plan is made of."""
-
-    loaded: LoadResult
-    desired: Desired
-    scope: Scope | None
-    """None for everything."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +49,10 @@ class Increments:
 
         Raises `PkiAsCodeError` where the store or the repository cannot be read.
         """
-        known = "_everything" in self.__dict__
-        if self.full or known:
+        if self.full or "_everything" in self.__dict__:
             return self._everything
-        looked = look(self.repository, self.tree, self.store, self._load, now, self.full_every)
-        if looked is None:
-            return self._everything
-        return Basis(looked.loaded, looked.desired, looked.scope)
+        found = look(self.repository, self.tree, self.store, self._load, now, self.full_every)
+        return found or self._everything
 
     def full_due(self, now: datetime) -> datetime:
         """Return when everything is to be looked at again, as it stands at `now`."""
@@ -130,7 +117,8 @@ def _pending(plan: Plan, basis: Basis) -> Iterator[str]:
     for change in plan.changes:
         yield object_key(change.object_id)
         sources.append(change.source)
-        yield from (path_key(path) for path in (getattr(change, "path", ""),) if path)
+        if path := getattr(change, "path", ""):
+            yield path_key(path)
     for refusal in plan.refused:
         yield object_key(refusal.object_id)
         sources.append(refusal.source)

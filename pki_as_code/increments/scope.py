@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -66,12 +66,13 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """The manifests of a scope, and the shared ones."""
+class Basis:
+    """What one plan is made of: the manifests of a scope and the shared ones, or all of them."""
 
-    scope: Scope
     loaded: LoadResult
     desired: Desired
+    scope: Scope | None
+    """None for everything."""
 
 
 class _NotKnown(Exception):  # noqa: N818 (no error: everything is looked at instead)
@@ -89,7 +90,7 @@ def look(
     load: Load,
     now: datetime,
     full_every: timedelta = FULL_EVERY,
-) -> Looked | None:
+) -> Basis | None:
     """
     Return what a plan of that commit has to look at; None for everything.
 
@@ -116,7 +117,7 @@ class _Looking:
     load: Load
     memo: Memo
 
-    def look(self, now: datetime) -> Looked:
+    def look(self, now: datetime) -> Basis:
         memo = self.memo
         changed, touched, pending = self._changed(), self._touched(), memo.pending()
         due = memo.due(int(now.timestamp()))
@@ -137,11 +138,19 @@ class _Looking:
                 break
             paths |= more
         keys |= {object_key(object_id) for object_id in touched}
-        scope = self._scope(paths, changed, keys, desired)
-        unmoved = not (changed or touched or pending or due)
-        return Looked(replace(scope, unmoved=unmoved), loaded, desired)
+        moved = bool(changed or touched or pending or due)
+        scope = self._scope(paths, changed, keys, desired, unmoved=not moved)
+        return Basis(loaded, desired, scope)
 
-    def _scope(self, paths: set[str], changed: set[str], keys: set[str], desired: Desired) -> Scope:
+    def _scope(
+        self,
+        paths: set[str],
+        changed: set[str],
+        keys: set[str],
+        desired: Desired,
+        *,
+        unmoved: bool,
+    ) -> Scope:
         declared = dict.fromkeys(declared_keys(desired))
         looked_at = paths | {path for path, _ in declared}
         keys = keys | self.memo.keys_of(looked_at, declares=True) | {key for _, key in declared}
@@ -152,7 +161,7 @@ class _Looking:
             elsewhere=self.memo.state.certificates - self.memo.certificates_in(looked_at),
             token=self.memo.state.token,
             full_at=self.memo.state.full_at,
-            unmoved=False,
+            unmoved=unmoved,
         )
 
     def check_fits(self, now: datetime, full_every: timedelta) -> None:

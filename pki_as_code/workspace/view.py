@@ -12,8 +12,8 @@ from cryptography import x509
 
 from pki_as_code.gitplumbing import GitRepository, RevisionTree
 from pki_as_code.gitrepo import is_tracked
-from pki_as_code.increments.planning import Basis, Increments
-from pki_as_code.increments.scope import Scope
+from pki_as_code.increments.planning import Increments
+from pki_as_code.increments.scope import Basis, Scope
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.load import LoadResult, ManifestSet, load_manifests
 from pki_as_code.manifests.tree import Tree
