@@ -73,7 +73,8 @@ def validate_manifests(
     `base` its policies hold as well.
     """
     preview = Preview(desired.manifests, _given_certificates(desired.manifests), now)
-    context = Context(desired, preview, rulebooks(desired.manifests, base))
+    # A plan compiles the policies where it judges by them.
+    context = Context(desired, preview, rulebooks(desired.manifests, base) if drafts else ())
     checks = (*CHECKS, *DRAFT_CHECKS) if drafts else CHECKS
     findings = [
         finding for reference in REFERENCE_CHECKS for finding in reference(desired.manifests)
