@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from pki_as_code.gitplumbing import GitRepository
 from pki_as_code.gitrepo import is_ignored, is_tracked
+from pki_as_code.keys.encryption import is_encrypted
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.manifest_set import ManifestSet
 from pki_as_code.model import Finding, Severity, Source
@@ -14,7 +15,8 @@ from pki_as_code.plan.authorities import committed_key, key_path, key_uri
 from pki_as_code.plan.ceremonies import is_offline
 
 _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
+_HEADERS = 256
+"""Octets in which a PEM says whether it is encrypted; the rest is not looked at."""
 
 
 def key_findings(repository: GitRepository, manifests: ManifestSet) -> Iterator[Finding]:
@@ -59,8 +61,8 @@ def _file_findings(repository: GitRepository, path: str, place: Source) -> Itera
             help=f"chmod 600 {path}",
         )
     with file.open("rb") as content:
-        encrypted = content.read(len(_ENCRYPTED)) == _ENCRYPTED
-    if not encrypted:
+        start = content.read(_HEADERS)
+    if not is_encrypted(start):
         yield Finding(
             "doctor.key_not_encrypted",
             f"the key {path} is not encrypted",

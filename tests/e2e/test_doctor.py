@@ -10,6 +10,7 @@ import pytest
 from pki_as_code.cli.console import Console
 from pki_as_code.formats.codes import CODES
 from pki_as_code.formats.codes.doctor import FORGE
+from tests.e2e.conftest import openssl
 from tests.e2e.quick import Quick
 
 SIGNER = "alice@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDl3dzJ0\n"
@@ -41,6 +42,14 @@ def test_a_new_repository_has_keys_that_are_not_encrypted_and_nothing_else(quick
     assert "manifests: fine" in done.err
     assert "keys: see below" in done.err
     assert "2 warnings." in done.out
+
+
+def test_a_key_is_known_to_be_encrypted_in_each_form_that_is_read(quick):
+    for name, form in (("root", ["pkcs8", "-topk8"]), ("issuing", ["ec", "-aes256"])):
+        key = quick.root / f"keys/{name}.pem"
+        encrypted = openssl(*form, "-in", str(key), "-passout", "pass:x").encode()
+        key.write_bytes(encrypted[encrypted.index(b"-----BEGIN") :])
+    assert "doctor.key_not_encrypted" not in found(quick)
 
 
 def test_keys_that_others_can_read_or_git_would_take(quick):
