@@ -154,7 +154,6 @@ def _provenance(workspace: Workspace, record: CertificateRecord) -> Provenance |
         known.get("signers") or (),
         known.get("blobId"),
         known.get("planDigest"),
-        known.get("policies") or (),
     )
 
 

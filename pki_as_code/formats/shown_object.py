@@ -35,8 +35,6 @@ class Provenance:
     """Of the manifest, as it was then."""
 
     plan_digest: str | None = None
-    policies: Sequence[str] = ()
-    """The rules that allowed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +106,6 @@ def _fields(shown: ShownObject) -> Iterator[tuple[str, str]]:
             yield "author", safe(origin.author)
         if origin.signers:
             yield "signed by", safe(", ".join(origin.signers))
-        if origin.policies:
-            yield "allowed by", safe(", ".join(origin.policies))
         if origin.plan_digest:
             yield "plan", safe(origin.plan_digest)
 
@@ -141,7 +137,7 @@ def object_json(shown: ShownObject) -> dict[str, JsonValue]:
             "signers": list(origin.signers),
             "blobId": origin.blob_id,
             "planDigest": origin.plan_digest,
-            "policies": list(origin.policies),
+            "policies": list(record.policies) if record is not None else [],
         },
         "history": [
             {

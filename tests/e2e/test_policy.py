@@ -80,6 +80,7 @@ def test_what_is_granted_is_issued_and_the_plan_and_the_ledger_say_by_whom(repos
     assert not any(e["provenance"]["policies"] for e in issued if e["object"]["name"] != "api")
     shown = repository.run("show", "payments/api")
     assert "policies/payments.yaml" in shown.out
+    assert shown.out.count("allowed by") == 1
     value = repository.run("show", "payments/api", "--output", "json").json
     assert value["certificate"]["policies"] == ["policies/payments.yaml"]
     [listed] = records(repository)
