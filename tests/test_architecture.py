@@ -20,7 +20,7 @@ LAYERS: list[set[str]] = [
     {"__init__", "model", "escape"},
     {"errors", "durable", "workers", "children"},
     {"pkix", "gitplumbing"},
-    {"manifests"},
+    {"manifests", "linters"},
     {"plan", "keys", "stores", "notify", "gitrepo"},
     {"quiet", "increments"},
     {"issuance", "formats", "workspace", "authoring"},

@@ -146,7 +146,8 @@ def check_needed(workspace: Workspace, authority: Authority, now: datetime) -> N
 
 def check_request(workspace: Workspace, request: CertificateRequest, now: datetime) -> None:
     """Raise `IssuanceError` with every error there is in what would be signed."""
-    preview = Preview(workspace.loaded.manifests, workspace.authority_certificates(), now)
+    manifests = workspace.loaded.manifests
+    preview = Preview(manifests, workspace.authority_certificates(), now, workspace.linting)
     errors = [f for f in preview.findings(request) if f.severity is Severity.ERROR]
     if errors:
         raise IssuanceError(

@@ -41,6 +41,7 @@ class Provenances:
         identity: Identity | None,
     ) -> dict[str, JsonValue]:
         path, csr_path = _paths(change, reservation)
+        waived = getattr(change, "waived", ())
         return {
             "reconciledCommit": self._commit,
             "reasons": [reason.code for reason in change.reasons],
@@ -53,6 +54,7 @@ class Provenances:
             "signers": list(identity.signers) if identity else [],
             "planDigest": self._plan_digest,
             "policies": list(getattr(change, "allowed_by", ())),
+            **({"waivers": dict(waived)} if waived else {}),
         }
 
     @cached_property

@@ -7,7 +7,7 @@ that fails does not stop the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from pki_as_code.apply.batches import Batch, batches_of
 from pki_as_code.apply.crl_adoption import adopt_crls
 from pki_as_code.apply.crls import publish_crls
 from pki_as_code.apply.decisions import WITH_ASKER, make_decision
+from pki_as_code.apply.examination import Examination
 from pki_as_code.apply.outcome import ItemError, Outcome, Settings
 from pki_as_code.apply.provenance import Provenances
 from pki_as_code.issuance import (
@@ -121,6 +122,7 @@ class _Run:
         self.workspace, self.settings, self.commit = workspace, settings, commit
         self.store, self.issuers = workspace.store, settings.issuers
         self.askers = Askers(workspace.repository, commit)
+        self.examination = Examination(workspace.linting, self.judged)
         self.provenances = Provenances(workspace, settings.now, commit, plan)
 
     # --- Decisions that need no key --------------------------------------------------------------
@@ -163,7 +165,8 @@ class _Run:
                     yield Outcome(change, error=error)
                 else:
                     prepared.append((change, item, issuer))
-            yield from self._sign_and_record(prepared)
+            good = yield from self._examined(prepared)
+            yield from self._sign_and_record(good)
 
     def issue_authorities(
         self, changes: Iterable[IssueCertificate | AdoptAuthority]
@@ -183,8 +186,9 @@ class _Run:
             except ItemError as error:
                 yield Outcome(change, error=error)
                 continue
-            self._reserve([item])
-            yield from self._sign_and_record([(completed, item, issuer)])
+            good = yield from self._examined([(completed, item, issuer)])
+            self._reserve(good)
+            yield from self._sign_and_record(good)
 
     def issue_certificates(self, changes: Sequence[IssueCertificate]) -> Iterator[Outcome]:
         """Reserve, sign and record in batches, one authority after the other."""
@@ -209,9 +213,9 @@ class _Run:
                         yield Outcome(change, error=item)
                     else:
                         prepared.append((change, item, order.issuer))
-                if prepared:
-                    self._reserve([item for _, item, _ in prepared])
-                yield from self._sign_and_record(prepared)
+                good = yield from self._examined(prepared)
+                self._reserve(good)
+                yield from self._sign_and_record(good)
         finally:
             current.close()
             following.close()
@@ -260,12 +264,25 @@ class _Run:
             self.record(payloads, f"issue {_certificates(count)}")
         yield from outcomes
 
-    def _reserve(self, prepared: Sequence[PreparedCertificate]) -> None:
-        self.store.reserve(
-            [Reserved(item.reservation) for item in prepared],
-            now=self.settings.now,
-            message=self._message(f"reserve {_certificates(len(prepared))}"),
-        )
+    def _examined(self, prepared: Sequence[Prepared]) -> Generator[Outcome, None, list[Prepared]]:
+        """Yield those that a linter objects to as failed, and return the others."""
+        good = []
+        for change, item, issuer in prepared:
+            waived = getattr(change, "waived", ())
+            error = self.examination.objection(item.reservation, issuer.chain, waived)
+            if error is None:
+                good.append((change, item, issuer))
+            else:
+                yield Outcome(change, error=error)
+        return good
+
+    def _reserve(self, prepared: Sequence[Prepared]) -> None:
+        if prepared:
+            self.store.reserve(
+                [Reserved(item.reservation) for _, item, _ in prepared],
+                now=self.settings.now,
+                message=self._message(f"reserve {_certificates(len(prepared))}"),
+            )
 
     def record(
         self, payloads: Sequence[Payload], what: str, crls: Mapping[CrlKey, Path] | None = None

@@ -59,6 +59,7 @@ def _examine(console: Console, *, forge: bool) -> list[Finding]:
     look("store, clock and CRLs", of_store)
     look("keys", lambda: key_findings(repository, manifests))
     look("mail", lambda: health.mail_findings(manifests, os.environ))
+    look("linters", lambda: health.linter_findings(manifests))
     if forge:
         remote = repository.config("remote.origin.url")
         branch = repository.current_branch() or "main"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -85,10 +85,10 @@ def certificate_json(
     }
 
 
-_LISTS = frozenset({"signers", "policies", "reasons"})
+_EMPTY: Mapping[str, JsonValue] = {"signers": [], "policies": [], "waivers": {}, "reasons": []}
 _PROVENANCE = (
     "commit", "path", "blobId", "csrPath", "csrBlobId", "author", "signers", "policies",
-    "planDigest", "reconciledCommit", "reasons",
+    "waivers", "planDigest", "reconciledCommit", "reasons",
 )  # fmt: skip
 
 
@@ -96,12 +96,12 @@ def provenance_json(record: CertificateRecord) -> dict[str, JsonValue] | None:
     """
     Return who asked for a certificate, and how it came to be; None for one made elsewhere.
 
-    Every key is there: what an earlier version did not write down is null, or an empty list.
+    Every key is there: what an earlier version did not write down is null, or empty.
     """
     if not record.request_digest:
         return None
     known = {"commit": record.commit, "path": record.path, **record.provenance}
-    return {key: known.get(key, [] if key in _LISTS else None) for key in _PROVENANCE}
+    return {key: known.get(key, _EMPTY.get(key)) for key in _PROVENANCE}
 
 
 def certificate_view_json(

@@ -6,7 +6,7 @@ import difflib
 import textwrap
 
 from pki_as_code.errors import NotFoundError
-from pki_as_code.formats.codes import CODES
+from pki_as_code.formats.codes import CODES, explanation_of
 from pki_as_code.formats.terminal import BOLD, paint
 
 _WIDTH = 80
@@ -14,7 +14,7 @@ _WIDTH = 80
 
 def format_explanation(code: str, *, color: bool = False) -> str:
     """Return what `code` means, why it matters and what to do. Raises `NotFoundError`."""
-    explanation = CODES.get(code)
+    explanation = explanation_of(code)
     if explanation is None:
         similar = difflib.get_close_matches(code[:100], CODES, n=3)
         raise NotFoundError(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from pki_as_code.escape import safe, safe_line
-from pki_as_code.formats.codes import CODES
+from pki_as_code.formats.codes import explanation_of
 from pki_as_code.formats.structured import format_json
 from pki_as_code.formats.terminal import (
     BLUE,
@@ -141,7 +141,7 @@ def diagnostic_json(finding: Finding) -> dict[str, JsonValue]:
 
     Lines and columns count from 1, and the end column is the first one after the place.
     """
-    explanation = CODES.get(finding.code)
+    explanation = explanation_of(finding.code)
     source = finding.source
     return {
         "code": finding.code,
@@ -151,6 +151,7 @@ def diagnostic_json(finding: Finding) -> dict[str, JsonValue]:
         "range": None if source is None else _range_json(source),
         "snippet": source.snippet if source else "",
         "help": finding.help,
+        **({"waiver": finding.waiver} if finding.waiver else {}),
     }
 
 

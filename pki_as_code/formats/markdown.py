@@ -12,10 +12,9 @@ from collections.abc import Iterable, Sequence
 
 from pki_as_code.escape import safe
 from pki_as_code.formats.findings import format_finding, format_summary, sort_findings
-from pki_as_code.formats.plan import Row, format_counts, plan_rows
+from pki_as_code.formats.plan import Row, format_counts, plan_rows, why_nothing
 from pki_as_code.formats.terminal import count_of
 from pki_as_code.model import Finding, Plan, Severity
-from pki_as_code.plan.ceremonies import WAITING
 from pki_as_code.quiet.wording import abbreviate
 
 MARKER = "<!-- pki-as-code -->"
@@ -63,11 +62,8 @@ def code(text: str) -> str:
 def _verdict(plan: Plan) -> str:
     if plan.changes or plan.refused:
         return f"**{format_counts(plan)}**"
-    if plan.waiting:
-        return f"**Nothing to do now; {len(plan.waiting):,} to be tried again later.**"
-    if any(finding.code in WAITING for finding in plan.findings):
-        return "**No changes. Some things wait for people; all else matches the manifests.**"
-    return "**No changes. The issued store matches the manifests.**"
+    why = why_nothing(plan) or "No changes. The issued store matches the manifests"
+    return f"**{why}.**"
 
 
 def _changes_section(plan: Plan, room: int) -> str:

@@ -16,6 +16,7 @@ from pki_as_code.formats.terminal import (
     GREEN,
     RED,
     YELLOW,
+    count_of,
     display_width,
     pad,
     paint,
@@ -103,12 +104,22 @@ def format_plan(plan: Plan, *, color: bool = False) -> str:
 
 def _nothing_planned(plan: Plan) -> str:
     """Return the sentence for a plan without changes and refusals."""
+    why = why_nothing(plan)
     at = f"at {safe(abbreviate(plan.commit))}" if plan.commit else "in the working tree"
+    return f"{why} {at}.\n" if why else no_changes(safe(plan.commit))
+
+
+def why_nothing(plan: Plan) -> str:
+    """Return why a plan without changes is not one of everything; empty when it is."""
+    errors = sum(finding.severity is Severity.ERROR for finding in plan.findings)
+    rest = "all else matches the manifests"
+    if errors:
+        return f"No changes. {count_of(errors, 'error')} to be mended first; {rest}"
     if plan.waiting:
-        return f"Nothing to do now {at}; {len(plan.waiting):,} to be tried again later.\n"
+        return f"No changes. {len(plan.waiting):,} to be tried again later; {rest}"
     if any(finding.code in WAITING for finding in plan.findings):
-        return f"No changes. Some things wait for people; all else matches the manifests {at}.\n"
-    return no_changes(safe(plan.commit))
+        return f"No changes. Some things wait for people; {rest}"
+    return ""
 
 
 def plan_rows(plan: Plan) -> list[Row]:

@@ -89,6 +89,12 @@ def _refusal_json(refusal: Refusal) -> dict[str, JsonValue]:
     }
 
 
+def _judgement_json(change: IssueCertificate | FinishReservation) -> dict[str, JsonValue]:
+    """Return who allows it, and what is put up with where there is something."""
+    waivers: dict[str, JsonValue] = {"waivers": dict(change.waived)} if change.waived else {}
+    return {"allowedBy": list(change.allowed_by), **waivers}
+
+
 def _effect_json(change: Change, planned_at: datetime) -> dict[str, JsonValue]:
     """Return the issuer, what is before and after, and what is particular to the action."""
     effect: dict[str, JsonValue]
@@ -98,12 +104,12 @@ def _effect_json(change: Change, planned_at: datetime) -> dict[str, JsonValue]:
             after = _request_json(request, planned_at)
             after["deletionPolicy"] = change.deletion_policy
             effect = {"issuer": request.issuer, "before": before, "after": after}
-            effect["allowedBy"] = list(change.allowed_by)
+            effect |= _judgement_json(change)
         case FinishReservation(reservation=reservation, request=request):
             after = _request_json(request, planned_at) | _reservation_json(reservation)
             after["deletionPolicy"] = reservation.deletion_policy
             effect = {"issuer": reservation.issuer, "before": None, "after": after}
-            effect["allowedBy"] = list(change.allowed_by)
+            effect |= _judgement_json(change)
         case AbandonReservation(reservation=reservation):
             before = _reservation_json(reservation)
             effect = {"issuer": reservation.issuer, "before": before, "after": None}

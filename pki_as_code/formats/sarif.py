@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from pki_as_code import __version__
 from pki_as_code.escape import safe
-from pki_as_code.formats.codes import CODES
+from pki_as_code.formats.codes import explanation_of
 from pki_as_code.formats.findings import sort_findings
 from pki_as_code.formats.structured import format_json
 from pki_as_code.model import Finding, JsonValue, Plan, Severity, Source
@@ -75,7 +75,7 @@ def fingerprints(findings: Iterable[Finding]) -> list[str]:
 
 
 def _rule(name: str) -> dict[str, JsonValue]:
-    explained = CODES.get(name)
+    explained = explanation_of(name)
     if explained is None:
         return {"id": name}
     return {

@@ -98,6 +98,8 @@ def _fields(shown: ShownObject) -> Iterator[tuple[str, str]]:
     yield "fingerprint", f"sha256 {record.fingerprint_sha256}"
     if record.policies:
         yield "allowed by", safe(", ".join(record.policies))
+    for code, reason in record.waivers.items():
+        yield "waived", f"{safe(code)}: {safe(reason)}"
     if shown.watchers:
         yield "watchers", safe(", ".join(shown.watchers))
     if origin is not None:
@@ -138,6 +140,7 @@ def object_json(shown: ShownObject) -> dict[str, JsonValue]:
             "blobId": origin.blob_id,
             "planDigest": origin.plan_digest,
             "policies": list(record.policies) if record is not None else [],
+            "waivers": dict(record.waivers) if record is not None else {},
         },
         "history": [
             {

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.manifests.base import CERTIFICATES, FieldError, Manifest, Maybe, Spec
 from pki_as_code.manifests.durations import Duration
+from pki_as_code.manifests.linting import Waiver
 from pki_as_code.manifests.locations import Mailbox
 from pki_as_code.manifests.pkix_values import CsrPem, GeneralName, HashName, Subject
 from pki_as_code.manifests.profile import Renewal
@@ -94,6 +95,9 @@ class CertificateSpec(Spec):
     supersede_delay: Maybe[Duration] = None
     """How long a superseded certificate stays valid under `onSupersede: Revoke`; 7d when left
     out."""
+
+    waivers: Annotated[tuple[Waiver, ...], Field(max_length=16)] = ()
+    """Objections of linters that are known and put up with, each with its reason."""
 
     @model_validator(mode="after")
     def _fields_that_exclude_each_other(self) -> Self:

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from pki_as_code.manifests.base import Manifest, Maybe, Spec
 from pki_as_code.manifests.durations import Duration
+from pki_as_code.manifests.linting import Lints
 from pki_as_code.manifests.locations import BaseUrl, Branch, Host, Mailbox, StoreUri
 from pki_as_code.manifests.pkix_values import Subject
 from pki_as_code.manifests.scalars import Boolean, Integer, Name
@@ -119,6 +120,9 @@ class ProjectSpec(Spec):
 
     trust: Trust = Trust.model_construct()
     """Which commits are believed."""
+
+    lints: Lints = Lints.model_construct()
+    """Which linters judge a certificate before it is signed, and what their findings count as."""
 
 
 class Project(Manifest):

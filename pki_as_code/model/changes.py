@@ -54,6 +54,9 @@ class IssueCertificate:
     allowed_by: tuple[str, ...] = ()
     """Files of the policies that grant it; none where there is no policy, and of an authority."""
 
+    waived: tuple[tuple[str, str], ...] = ()
+    """Codes of what linters object to and the manifest puts up with, each with the reason."""
+
     @property
     def object_id(self) -> ObjectId:
         return self.request.object_id
@@ -70,6 +73,7 @@ class FinishReservation:
     reasons: tuple[Reason, ...]
     source: Source | None = None
     allowed_by: tuple[str, ...] = ()
+    waived: tuple[tuple[str, str], ...] = ()
     action: Action = Action.FINISH
 
     @property

@@ -68,6 +68,8 @@ class Finding:
     source: Source | None = None
     severity: Severity = Severity.ERROR
     help: str = ""
+    waiver: str = ""
+    """Why it is put up with, as a manifest says; empty when it is not."""
 
     def at(self, source: Source | None) -> Self:
         """Return the same finding, pointing at `source` unless it already has a place."""

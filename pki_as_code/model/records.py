@@ -94,6 +94,12 @@ class CertificateRecord:
         found = self.provenance.get("policies")
         return tuple(map(str, found)) if isinstance(found, list) else ()
 
+    @property
+    def waivers(self) -> Mapping[str, str]:
+        """Reasons by the codes of what linters objected to and its manifest put up with."""
+        found = self.provenance.get("waivers")
+        return {k: str(v) for k, v in found.items()} if isinstance(found, Mapping) else {}
+
     def status(self, now: datetime) -> Status:
         if self.revocation is not None:
             on_hold = self.revocation.reason == CERTIFICATE_HOLD

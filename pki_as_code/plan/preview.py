@@ -25,6 +25,7 @@ from pki_as_code.pkix.drafts import certificate_findings, make_draft
 from pki_as_code.pkix.judged import digest_of_judged
 from pki_as_code.pkix.key_checks import key_findings
 from pki_as_code.plan.authorities import Authority, chain_of, find_authority, resolve_authority
+from pki_as_code.plan.linting import Linting, waived_by
 
 PREVIEW_SERIAL_NUMBER = (1 << 158) + 1
 """As long as a real one, so that sizes are right; never signed."""
@@ -37,6 +38,7 @@ class Preview:
     manifests: ManifestSet
     issued: Mapping[str, x509.Certificate]
     now: datetime
+    linting: Linting
     _drafts: dict[str, x509.Certificate] = field(default_factory=dict, repr=False)
     _chains: dict[str, list[x509.Certificate]] = field(default_factory=dict, repr=False)
 
@@ -49,7 +51,13 @@ class Preview:
         """
         chain = self._chain_above(request)
         certificate = self._draft(request, chain)
-        return certificate, certificate_findings(certificate, chain)
+        findings = self.linting.judged(
+            certificate,
+            certificate_findings(certificate, chain),
+            waived_by(self.manifests, request.object_id, self.now),
+            has_key=bool(request.public_key_der),
+        )
+        return certificate, findings
 
     def findings(self, request: CertificateRequest) -> list[Finding]:
         """Return what there is to object to in the certificate `request` asks for."""

@@ -24,6 +24,7 @@ from pki_as_code.plan.authorities import (
     resolve_authority,
 )
 from pki_as_code.plan.given_certificates import certificate_differs, lasting_differences
+from pki_as_code.plan.linting import Linting, unused_waivers, waived_by, waiver_findings
 from pki_as_code.plan.policy_judging import Rulebook, TrustBase, judge_certificate, rulebooks
 from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.references import REFERENCE_CHECKS
@@ -63,7 +64,12 @@ def resolve_all(manifests: ManifestSet) -> Desired:
 
 
 def validate_manifests(
-    desired: Desired, now: datetime, *, drafts: bool = True, base: TrustBase | None = None
+    desired: Desired,
+    now: datetime,
+    linting: Linting,
+    *,
+    drafts: bool = True,
+    base: TrustBase | None = None,
 ) -> list[Finding]:
     """
     Return every problem that can be seen without a store and without a key.
@@ -72,7 +78,7 @@ def validate_manifests(
     does it for what it is going to issue, against the authorities as they really are. With a trust
     `base` its policies hold as well.
     """
-    preview = Preview(desired.manifests, _given_certificates(desired.manifests), now)
+    preview = Preview(desired.manifests, _given_certificates(desired.manifests), now, linting)
     # A plan compiles the policies where it judges by them.
     context = Context(desired, preview, rulebooks(desired.manifests, base) if drafts else ())
     checks = (*CHECKS, *DRAFT_CHECKS) if drafts else CHECKS
@@ -135,8 +141,16 @@ def authorities_can_be_signed(context: Context) -> Iterator[Finding]:
 
 
 def certificates_are_complete(context: Context) -> Iterator[Finding]:
+    linting, now = context.preview.linting, context.preview.now
     for resolved in context.desired.certificates:
-        yield from resolved.findings
+        waived = waived_by(context.manifests, resolved.loaded.object_id, now)
+        yield from linting.counted(resolved.findings, waived)
+
+
+def waivers_are_permitted(context: Context) -> Iterator[Finding]:
+    rules, now = context.preview.linting.rules, context.preview.now
+    for resolved in context.desired.certificates:
+        yield from waiver_findings(resolved.loaded, rules, now)
 
 
 def certificates_can_be_signed(context: Context) -> Iterator[Finding]:
@@ -153,6 +167,9 @@ def _draft_findings(context: Context, resolved: ResolvedCertificate) -> list[Fin
     if request is None:
         return []
     certificate, findings = context.preview.examine(request)
+    findings += unused_waivers(
+        resolved.loaded, [*resolved.findings, *findings], context.preview.now
+    )
     if certificate is not None and context.books:
         now = context.preview.now
         judged = judge_certificate(context.books, resolved.loaded, request, certificate, now)
@@ -199,6 +216,7 @@ def keys_are_not_shared(context: Context) -> Iterator[Finding]:
 CHECKS: tuple[Check, ...] = (
     given_certificates_fit,
     certificates_are_complete,
+    waivers_are_permitted,
     end_dates_keep_to_the_profile,
     keys_are_not_shared,
 )

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 
 from pki_as_code.gitplumbing import GitRepository
 from pki_as_code.gitrepo import known_identity
+from pki_as_code.linters import missing
+from pki_as_code.linters.badkeys_program import has_blocklist
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.manifest_set import ManifestSet
 from pki_as_code.manifests.namespace import Namespace
@@ -128,6 +130,26 @@ def mail_findings(manifests: ManifestSet, variables: Mapping[str, str]) -> Itera
             "doctor.no_watchers",
             "nobody is told when certificates end",
             help="`pkictl cert_watchers`, or a Watcher in watchers/",
+        )
+
+
+def linter_findings(manifests: ManifestSet) -> Iterator[Finding]:
+    """Say which linters cannot be asked although they are to be."""
+    project = manifests.project
+    wanted = project.manifest.spec.lints.linters if project else ()
+    for name in missing(wanted):
+        yield Finding(
+            "lint.linter_missing",
+            f"{name} is not installed, and nothing is signed without its opinion",
+            project.source("spec", "lints", "linters") if project else None,
+            help=f"install `pki-as-code[{name}]`",
+        )
+    if "badkeys" in wanted and not has_blocklist():
+        yield _warning(
+            "doctor.no_blocklist",
+            "badkeys has no blocklist of keys that others know",
+            project.source("spec", "lints", "linters") if project else None,
+            help="`badkeys --update-bl` fetches it",
         )
 
 

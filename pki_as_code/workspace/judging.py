@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki_as_code.errors import ManifestError, PolicyDeniedError
 from pki_as_code.increments.scope import Scope
+from pki_as_code.linters import opinions
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import ManifestSet
 from pki_as_code.manifests.revocation import Revocation
@@ -39,6 +40,7 @@ from pki_as_code.pkix.names import format_name
 from pki_as_code.plan.blocked_keys import compromised, lost_keys
 from pki_as_code.plan.certificate_adoption import already_known
 from pki_as_code.plan.defaults import find_profile
+from pki_as_code.plan.linting import Linting, lint_rules
 from pki_as_code.plan.observation import Observation
 from pki_as_code.plan.policy_findings import only_denied
 from pki_as_code.plan.policy_judging import (
@@ -57,6 +59,11 @@ from pki_as_code.workers import Work, settled_memory
 
 OF_ONE_OBJECT = ("certificates/", "revocations/", "watchers/")
 """Places whose manifests nothing else stands on."""
+
+
+def linting_of(manifests: ManifestSet, base: TrustBase | None) -> Linting:
+    """Return who judges drafts besides our own lints, and what they may object to."""
+    return Linting(lint_rules(manifests, base.manifests if base else None), opinions)
 
 
 def load_certificates(authorities: Mapping[str, bytes]) -> dict[str, x509.Certificate]:
@@ -154,7 +161,7 @@ def judge_changes(
     are without an error, and what there is to object to.
     """
     certificates = load_certificates(observation.authorities)
-    preview = Preview(desired.manifests, certificates, now)
+    preview = Preview(desired.manifests, certificates, now, linting_of(desired.manifests, base))
     resolved = {item.loaded.object_id: item for item in desired.certificates}
     keys = {_key_digest(certificate): name for name, certificate in certificates.items()}
     subjects = {format_name(certificate.subject) for certificate in certificates.values()}
@@ -186,7 +193,9 @@ def judge_changes(
             marks.add(mark)
         place = item.place_of_names() if item and found else change.source
         problems += [finding.at(place) for finding in found]
-        changes.append(replace(change, allowed_by=allowed_by) if allowed_by else change)
+        waived = tuple((finding.code, finding.waiver) for finding in found if finding.waiver)
+        told = allowed_by or waived
+        changes.append(replace(change, allowed_by=allowed_by, waived=waived) if told else change)
     return replace(plan, changes=tuple(changes), judged=frozenset(marks)), problems
 
 

@@ -9,13 +9,19 @@ from pathlib import Path
 from pki_as_code.errors import NotFoundError
 from pki_as_code.manifests.tree import WorkingTree
 from pki_as_code.model import CERTIFICATE, Status
+from pki_as_code.plan.linting import Linting
 from pki_as_code.plan.policy_impact import Impact, make_impact
 from pki_as_code.plan.policy_judging import TrustBase
 from pki_as_code.plan.policy_trials import Tried, parse_trials, try_request
 from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.references import policies_name_something
 from pki_as_code.plan.validate import resolve_all
-from pki_as_code.workspace.judging import check_findings, concerns_all, load_certificates
+from pki_as_code.workspace.judging import (
+    check_findings,
+    concerns_all,
+    linting_of,
+    load_certificates,
+)
 from pki_as_code.workspace.opening import load_repository
 from pki_as_code.workspace.validation import below_root
 from pki_as_code.workspace.view import Workspace
@@ -37,7 +43,7 @@ def try_policies(
     manifests = loaded.manifests
     findings = [*loaded.findings, *policies_name_something(manifests)]
     check_findings([finding for finding in findings if concerns_all(finding)])
-    preview = Preview(manifests, {}, now)
+    preview = Preview(manifests, {}, now, linting_of(manifests, None))
     places = [below_root(repository.root, start, path) for path in paths] or [TESTS]
     tried = []
     for path in _files(repository.root, places):
@@ -82,4 +88,6 @@ def policy_impact(workspace: Workspace, base: TrustBase, now: datetime) -> Impac
         and observed.current.status(now) in {Status.VALID, Status.ON_HOLD}
     }
     issued = load_certificates(workspace.store.authorities())
-    return make_impact(desired, base, live, Preview(loaded.manifests, issued, now))
+    # What linters would say of a renewal is not asked: it is policies that are compared.
+    preview = Preview(loaded.manifests, issued, now, Linting())
+    return make_impact(desired, base, live, preview)

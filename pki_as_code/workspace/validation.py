@@ -14,7 +14,7 @@ from pki_as_code.manifests.policy import Policy
 from pki_as_code.manifests.tree import Tree
 from pki_as_code.model import Finding, Severity
 from pki_as_code.plan.validate import resolve_all, validate_manifests
-from pki_as_code.workspace.judging import check_findings
+from pki_as_code.workspace.judging import check_findings, linting_of
 from pki_as_code.workspace.opening import load_repository
 from pki_as_code.workspace.trust_base import base_findings, load_trust_base
 from pki_as_code.workspace.view import committed_keys
@@ -39,7 +39,9 @@ def validate_repository(
     findings = [
         *loaded.findings,
         *committed_keys(repository, commit, loaded.manifests),
-        *validate_manifests(desired, now, base=trust_base),
+        *validate_manifests(
+            desired, now, linting_of(desired.manifests, trust_base), base=trust_base
+        ),
         *base_findings(loaded.manifests, trust_base),
     ]
     if not any(finding.severity is Severity.ERROR for finding in findings):
@@ -103,5 +105,7 @@ def check_overlay(tree: Tree, files: Mapping[str, bytes], now: datetime) -> None
     """
     overlay = OverlayTree(tree, files)
     loaded = load_manifests(overlay)
-    findings = [*loaded.findings, *validate_manifests(resolve_all(loaded.manifests), now)]
+    linting = linting_of(loaded.manifests, None)
+    found = validate_manifests(resolve_all(loaded.manifests), now, linting)
+    findings = [*loaded.findings, *found]
     check_findings([f for f in findings if f.source is None or f.source.path in files])

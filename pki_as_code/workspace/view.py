@@ -23,6 +23,7 @@ from pki_as_code.model import (
     Plan,
 )
 from pki_as_code.plan.authorities import committed_key, key_path, key_uri
+from pki_as_code.plan.linting import Linting
 from pki_as_code.plan.observation import GivenCrl, Observation, PlanFrame
 from pki_as_code.plan.planner import make_plan
 from pki_as_code.plan.policy_judging import TrustBase
@@ -35,6 +36,7 @@ from pki_as_code.workspace.judging import (
     check_findings,
     concerns_all,
     judge_changes,
+    linting_of,
     load_certificates,
     without_faulty,
     without_old_notices,
@@ -65,6 +67,11 @@ class Workspace:
     @property
     def root(self) -> Path:
         return self.repository.root
+
+    @cached_property
+    def linting(self) -> Linting:
+        """Which linters judge what would be signed, and what their findings count as."""
+        return linting_of(self.loaded.manifests, self.base)
 
     @cached_property
     def _desired(self) -> Desired:
@@ -104,7 +111,7 @@ class Workspace:
         desired = basis.desired
         findings = [
             *committed_keys(self.repository, self.commit, desired.manifests),
-            *validate_manifests(desired, now, drafts=False),
+            *validate_manifests(desired, now, self.linting, drafts=False),
             *base_findings(desired.manifests, self.base),
         ]
         if only:

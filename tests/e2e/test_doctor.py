@@ -10,6 +10,7 @@ import pytest
 from pki_as_code.cli.console import Console
 from pki_as_code.formats.codes import CODES
 from pki_as_code.formats.codes.doctor import FORGE
+from pki_as_code.workspace import health
 from tests.e2e.conftest import openssl
 from tests.e2e.quick import Quick
 
@@ -50,6 +51,15 @@ def test_a_key_is_known_to_be_encrypted_in_each_form_that_is_read(quick):
         encrypted = openssl(*form, "-in", str(key), "-passout", "pass:x").encode()
         key.write_bytes(encrypted[encrypted.index(b"-----BEGIN") :])
     assert "doctor.key_not_encrypted" not in found(quick)
+
+
+def test_a_linter_that_cannot_be_asked_is_found_before_a_run_needs_it(quick, monkeypatch):
+    project = quick.root / "pki.yaml"
+    project.write_text(f"{project.read_text().rstrip()}\n  lints: {{linters: [badkeys]}}\n")
+    monkeypatch.setattr(health, "has_blocklist", lambda: False)
+    assert found(quick)["doctor.no_blocklist"] == "warning"
+    monkeypatch.setattr(health, "missing", list)
+    assert found(quick, expect=1)["lint.linter_missing"] == "error"
 
 
 def test_keys_that_others_can_read_or_git_would_take(quick):

@@ -91,6 +91,7 @@ def test_json_is_as_documented():
             "author": "Alice <alice@example.com>",
             "signers": ["alice@example.com"],
             "policies": [],
+            "waivers": {},
             "planDigest": "sha256:3",
             "reconciledCommit": None,
             "reasons": ["DoesNotExist"],

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pki_as_code.model import Finding
+from pki_as_code.plan.linting import Linting
 from pki_as_code.plan.policy_findings import DENIALS
 from pki_as_code.plan.validate import resolve_all, validate_manifests
 from tests.plan.worlds import BASE, NOW, Files, certificate, load, manifest
@@ -30,7 +31,7 @@ def deny(name: str = "deny", selector: Mapping[str, Any] | None = None, **match:
 
 def denials(*parts: Files) -> list[Finding]:
     """Return what policies have against the certificates, when nobody else has anything."""
-    findings = validate_manifests(resolve_all(load(BASE, *parts)), NOW)
+    findings = validate_manifests(resolve_all(load(BASE, *parts)), NOW, Linting())
     errors = [finding for finding in findings if finding.severity == "error"]
     assert {finding.code for finding in errors} <= DENIALS, [str(finding) for finding in errors]
     return errors

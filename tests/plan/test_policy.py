@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from pki_as_code.errors import PolicyDeniedError
 from pki_as_code.model import Action, IssueCertificate, Plan, Reason
+from pki_as_code.plan.linting import Linting
 from pki_as_code.plan.policy_index import policies_of
 from pki_as_code.plan.policy_judging import check_allowed, judge_certificate, rulebooks
 from pki_as_code.plan.policy_trials import parse_trials
@@ -349,7 +350,7 @@ def test_a_policy_that_could_be_misread_does_not_load(spec, code):
 @pytest.mark.parametrize("field", ["issuers", "profiles"])
 def test_a_policy_about_what_does_not_exist_is_an_error(field):
     world = load(BASE, grant("g", {field: ["nothing"]}, dns=[PAYMENTS]))
-    [finding] = validate_manifests(resolve_all(world), NOW)
+    [finding] = validate_manifests(resolve_all(world), NOW, Linting())
     assert finding.code == "reference.not_found"
     assert finding.source.path == "policies/g.yaml"
 
@@ -373,7 +374,7 @@ def test_owners_have_to_have_signed(effect, approvals, owners, code):
         code = code and "policy.limit_exceeded"
     manifests = load(BASE, *parts)
     [resolved] = resolve_all(manifests).certificates
-    preview = Preview(manifests, {}, NOW)
+    preview = Preview(manifests, {}, NOW, Linting())
     draft, _ = preview.examine(resolved.request)
     books = rulebooks(manifests, None)
 

@@ -9,6 +9,7 @@ import pytest
 from pki_as_code.manifests.load import ManifestSet
 from pki_as_code.model import Finding
 from pki_as_code.pkix.algorithms import KeySpec, key_spec
+from pki_as_code.plan.linting import Linting
 from pki_as_code.plan.preview import PREVIEW_SERIAL_NUMBER, Preview, stand_in_public_key
 from pki_as_code.plan.validate import resolve_all, validate_manifests
 from tests.plan.worlds import (
@@ -30,7 +31,7 @@ CONSTRAINED = authority(
 
 
 def validated(*parts: Files) -> list[Finding]:
-    return validate_manifests(resolve_all(load(*parts)), NOW)
+    return validate_manifests(resolve_all(load(*parts)), NOW, Linting())
 
 
 def codes(*parts: Files) -> list[str]:
@@ -38,7 +39,7 @@ def codes(*parts: Files) -> list[str]:
 
 
 def preview(manifests: ManifestSet) -> Preview:
-    return Preview(manifests, {}, NOW)
+    return Preview(manifests, {}, NOW, Linting())
 
 
 def lab(name: str, **spec: Any) -> Files:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pki_as_code.plan.linting import Linting
 from pki_as_code.plan.validate import resolve_all, validate_manifests
 from tests.plan.worlds import (
     BASE,
@@ -23,7 +24,7 @@ NOTIFY = {"notify": ["mailto:ops@example.com"]}
 
 def found(*parts: Files) -> list[tuple[str, str]]:
     """Return code and `path:line` of what validation finds."""
-    findings = validate_manifests(resolve_all(load(BASE, *parts)), NOW)
+    findings = validate_manifests(resolve_all(load(BASE, *parts)), NOW, Linting())
     return [(f.code, f.source.path if f.source else "") for f in findings]
 
 

@@ -10,6 +10,7 @@ import pytest
 from pki_as_code.errors import UnsafePlanError
 from pki_as_code.model import RESPONDER, Plan, Revocation, Severity
 from pki_as_code.plan.guards import guard_plan
+from pki_as_code.plan.linting import Linting
 from pki_as_code.plan.observation import Observation
 from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.responders import resolve_responder, responder_id, responder_key_uri
@@ -41,7 +42,7 @@ def issuing(**spec):
 
 def resolved(manifests, key: str = "P-256"):
     found = manifests.authority("issuing")
-    end = Preview(manifests, {}, NOW).chain(found)[0].not_valid_after_utc
+    end = Preview(manifests, {}, NOW, Linting()).chain(found)[0].not_valid_after_utc
     return resolve_responder(found, manifests, end, NOW, public_key_info(private_key(key)))
 
 

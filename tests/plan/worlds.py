@@ -33,6 +33,7 @@ from pki_as_code.model import (
 from pki_as_code.pkix.certificate import validity_of
 from pki_as_code.pkix.drafts import make_draft
 from pki_as_code.plan.authorities import parents_first, resolve_authority
+from pki_as_code.plan.linting import Linting
 from pki_as_code.plan.observation import Observation, PlanFrame
 from pki_as_code.plan.planner import make_plan
 from pki_as_code.plan.preview import Preview
@@ -245,7 +246,7 @@ def _reservation(
     issued = {n: x509.load_der_x509_certificate(d) for n, d in observation.authorities.items()}
     issuer = manifests.authority(wanted.issuer)
     own = wanted.object_id == issuer.object_id
-    chain = [] if own else Preview(manifests, issued, NOW).chain(issuer)
+    chain = [] if own else Preview(manifests, issued, NOW, Linting()).chain(issuer)
     return Reservation(
         object_id=wanted.object_id,
         issuer=wanted.issuer,
@@ -278,7 +279,7 @@ def observe(
         for item in (*authorities, *records)
     }
     live = tuple(object_id for object_id in objects if object_id not in retired)
-    preview = Preview(manifests, {}, NOW)
+    preview = Preview(manifests, {}, NOW, Linting())
     drafts = {
         found.object_id.name: preview.chain(found)[0].public_bytes(Encoding.DER)
         for found in parents_first(manifests)

@@ -8,6 +8,7 @@ from pki_as_code.formats.codes import (
     forges,
     guards,
     keys,
+    linting,
     lints,
     manifests,
     names,
@@ -22,7 +23,7 @@ from pki_as_code.formats.codes import (
 )
 from pki_as_code.formats.codes.base import Explanation
 
-__all__ = ["CODES", "Explanation"]
+__all__ = ["CODES", "Explanation", "explanation_of"]
 
 _GROUPS = (
     ceremonies,
@@ -30,6 +31,7 @@ _GROUPS = (
     forges,
     guards,
     keys,
+    linting,
     lints,
     manifests,
     names,
@@ -46,3 +48,8 @@ _GROUPS = (
 CODES: dict[str, Explanation] = {
     code: explanation for group in _GROUPS for code, explanation in group.CODES.items()
 }
+
+
+def explanation_of(code: str) -> Explanation | None:
+    """Return what there is to say about a code: its own, or that of others' codes of its family."""
+    return CODES.get(code) or linting.FAMILIES.get(code.partition(".")[0])

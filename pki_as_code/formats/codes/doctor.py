@@ -46,6 +46,11 @@ DOCTOR = explanations(
             "Every user and every service of the machine that can is as good as the authority.",
             "Take the rights away: `chmod 600`.",
         ),
+        "no_blocklist": (
+            "badkeys has no blocklist.",
+            "Weak keys it finds by arithmetic, those that others have published only by its list.",
+            "Run `badkeys --update-bl` as the user that runs pkictl.",
+        ),
         "no_commit": "There is no commit yet.",
         "no_identity": "git does not know who commits here.",
         "no_mail_password": "There is a user for the mail server, and no password.",
