@@ -17,6 +17,7 @@ from pki_as_code.pkix.dns import host_name, mailbox
 from pki_as_code.pkix.extensions import DERIVED, EXTENSION_BY_NAME
 from pki_as_code.pkix.names import parse_name
 from pki_as_code.pkix.other_names import parse_other_name
+from pki_as_code.pkix.uris import plain_segments
 
 _LONGEST: Final = 1024
 _MOST_VALUES: Final = 1024
@@ -227,6 +228,19 @@ class EmailRule(Spec):
         return self
 
 
+def _check_path(text: str) -> str:
+    if not text.startswith("/") or plain_segments(text) is None:
+        raise InvalidValueError(
+            f"{quoted(text)} is not a path that everybody reads alike",
+            help="write it like /ns/payments: without `..`, query, and slash at the end",
+            code="policy.bad_path",
+        )
+    return text
+
+
+UriPath = Annotated[str, AfterValidator(_check_path), text_schema(r"^/", longest=_LONGEST)]
+
+
 class UriRule(Spec):
     """URIs of one scheme, at a host; without `host` and `suffix` those that have none (`urn`)."""
 
@@ -239,10 +253,21 @@ class UriRule(Spec):
     suffix: Maybe[HostText] = None
     """URIs at this host and every host below it."""
 
+    path: Maybe[UriPath] = None
+    """URIs with this path, and those below it, segment by segment: `/ns/payments` is not
+    `/ns/payments-dev`. They have neither query nor fragment, and no `..`."""
+
     @model_validator(mode="after")
     def _names_one_place(self) -> Self:
         if self.host is not None and self.suffix is not None:
             check_one_of(host=self.host, suffix=self.suffix)
+        if self.path is not None and self.host is None and self.suffix is None:
+            raise FieldError(
+                "a path is below a host, and none is named",
+                field="path",
+                code="policy.bad_path",
+                help="add `host`, or `suffix`",
+            )
         return self
 
 

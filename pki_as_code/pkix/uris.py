@@ -22,6 +22,8 @@ _URI = re.compile(
 )
 _AUTHORITY = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]{1,5}))?")
 _LEGAL = re.compile(r"(?:[A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*")
+_ENCODED = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 _SPIFFE_TRUST_DOMAIN = re.compile(r"[a-z0-9._-]{1,255}")
 # RFC 4516 and RFC 8089: an empty host means the reader's own server.
 _SCHEMES_WITHOUT_HOST = frozenset({"ldap", "ldaps", "file"})
@@ -67,6 +69,29 @@ def uri_host(uri: str) -> str | None:
     if authority is None:
         return None
     return authority["host"].strip("[]").lower() or None
+
+
+def plain_segments(path: str) -> tuple[str, ...] | None:
+    """
+    Return the segments of an absolute path that everybody reads alike; `()` for `` and `/`.
+
+    None for any other: one with empty segments or steps (`.` and `..`, RFC 3986 section 5.2.4),
+    with a query or a fragment, or with a percent-encoding of what can be written plainly (section
+    6.2.2) or of a slash, which some readers decode first.
+    """
+    if path in {"", "/"}:
+        return ()
+    if not path.startswith("/") or not _LEGAL.fullmatch(path) or "?" in path:
+        return None
+    if any(_is_ambiguous(match[1]) for match in _ENCODED.finditer(path)):
+        return None
+    segments = tuple(path[1:].split("/"))
+    return None if {"", ".", ".."}.intersection(segments) else segments
+
+
+def _is_ambiguous(digits: str) -> bool:
+    character = chr(int(digits, 16))
+    return digits != digits.upper() or character in "/\\\0" or bool(_UNRESERVED.match(character))
 
 
 def _encode_authority(text: str, scheme: str, authority: str) -> str:

@@ -149,7 +149,7 @@ def _names(terms: Allowed | Matched) -> Iterator[str]:
     yield from (rule.address or f"*@{rule.domain}" for rule in terms.email or ())
     for uri in terms.uri or ():
         place = f"*.{uri.suffix} and {uri.suffix}" if uri.suffix else uri.host
-        yield f"{uri.scheme}://{place}" if place else f"{uri.scheme}:"
+        yield f"{uri.scheme}://{place}{uri.path or ''}" if place else f"{uri.scheme}:"
     for other in terms.other_name or ():
         yield f"otherName {other.oid} {other.value or other.domain or 'of any value'}"
     yield from (f"RID:{oid}" for oid in terms.registered_id or ())

@@ -21,7 +21,6 @@ from pki_as_code.manifests.policy import Allowed, Matched
 from pki_as_code.manifests.policy_names import (
     DnsRule,
     OtherNameRule,
-    UriRule,
     canonical_dns_name,
     canonical_host,
 )
@@ -29,7 +28,7 @@ from pki_as_code.pkix.der import IA5_STRING, UTF8_STRING, read_single
 from pki_as_code.pkix.dns import host_name, mailbox
 from pki_as_code.pkix.names import parse_name
 from pki_as_code.pkix.other_names import parse_other_name
-from pki_as_code.pkix.uris import absolute_uri, uri_host
+from pki_as_code.plan.policy_uris import UriTerm, make_uri_term, uri_allowed, uri_kept_out
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Depth = tuple[int | None, bool]
@@ -45,9 +44,7 @@ class NameTerms:
     networks: tuple[Network, ...]
     email_domains: frozenset[str]
     email_addresses: frozenset[str]
-    uris: tuple[tuple[str, str | None, str | None], ...]
-    """Scheme, host, suffix."""
-
+    uris: tuple[UriTerm, ...]
     other_names: tuple[OtherNameRule, ...]
     registered_ids: frozenset[str]
     directory_names: tuple[x509.Name, ...]
@@ -72,17 +69,12 @@ def make_name_terms(terms: Allowed | Matched) -> NameTerms:
         networks=tuple(map(ipaddress.ip_network, terms.ip or ())),
         email_domains=frozenset(canonical_host(rule.domain) for rule in emails if rule.domain),
         email_addresses=frozenset(mailbox(rule.address) for rule in emails if rule.address),
-        uris=tuple(map(_canonical_uri_rule, terms.uri or ())),
+        uris=tuple(map(make_uri_term, terms.uri or ())),
         other_names=tuple(terms.other_name or ()),
         registered_ids=frozenset(terms.registered_id or ()),
         directory_names=tuple(map(parse_name, terms.directory_name or ())),
         dns_parents=frozenset(name.partition(".")[2] for name in (*names, *suffixes)),
     )
-
-
-def _canonical_uri_rule(rule: UriRule) -> tuple[str, str | None, str | None]:
-    host, suffix = rule.host and canonical_host(rule.host), rule.suffix
-    return rule.scheme, host, suffix and canonical_host(suffix)
 
 
 def is_allowed(name: x509.GeneralName, terms: NameTerms) -> bool:
@@ -202,23 +194,11 @@ def email_text_kept_out(text: str, terms: NameTerms) -> bool:
 
 
 def _uri_allowed(name: x509.UniformResourceIdentifier, terms: NameTerms) -> bool:
-    return _is_canonical(name.value, absolute_uri) and _fits_uri(name.value, terms)
+    return uri_allowed(name, terms.uris)
 
 
 def _uri_kept_out(name: x509.UniformResourceIdentifier, terms: NameTerms) -> bool:
-    if not terms.uris:
-        return False
-    return not _is_canonical(name.value, absolute_uri) or _fits_uri(name.value, terms)
-
-
-def _fits_uri(uri: str, terms: NameTerms) -> bool:
-    scheme, host = uri.partition(":")[0], uri_host(uri)
-    above = {suffix for _, suffix in below(host.removesuffix("."))} if host else set()
-    return any(
-        scheme == wanted
-        and (suffix in above if suffix else host == own_host if own_host else host is None)
-        for wanted, own_host, suffix in terms.uris
-    )
+    return uri_kept_out(name, terms.uris)
 
 
 # --- Names of other types ------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from pki_as_code.plan.policy_names import make_name_terms as terms_of
 
 LABEL = st.from_regex(r"[a-z](?:[a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
 NAMES = st.lists(LABEL, min_size=2, max_size=5).map(".".join)
+PAYMENTS = {"scheme": "spiffe", "host": "example.org", "path": "/ns/payments"}
 UPN = "1.3.6.1.4.1.311.20.2.3"
 
 
@@ -200,6 +201,14 @@ def test_a_mailbox_is_kept_out_in_any_case_and_a_bare_domain_is_never_allowed():
         ({"scheme": "urn"}, "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6", True),
         ({"scheme": "https"}, "https://example.com/", False),
         ({"scheme": "urn", "host": "example.com"}, "urn:example.com", False),
+        ({**PAYMENTS}, "spiffe://example.org/ns/payments", True),
+        ({**PAYMENTS}, "spiffe://example.org/ns/payments/sa/api", True),
+        ({**PAYMENTS}, "spiffe://example.org/ns/payments-dev", False),
+        ({**PAYMENTS}, "spiffe://example.org/ns", False),
+        ({**PAYMENTS}, "spiffe://example.org", False),
+        ({**PAYMENTS}, "spiffe://example.net/ns/payments", False),
+        ({**PAYMENTS, "path": "/"}, "spiffe://example.org/ns", True),
+        ({**PAYMENTS, "path": "/"}, "spiffe://example.org", True),
     ],
 )
 def test_uris(rule, uri, allowed):
@@ -216,6 +225,29 @@ def test_uris_that_readers_differ_about_are_never_allowed(written):
     assert not allows(
         x509.UniformResourceIdentifier(written), uri=[{"scheme": "https", "host": "example.com"}]
     )
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/ns/web/../payments", "/ns/payments/../web", "/ns/payments/..", "/ns//payments",
+     "/ns/payments/", "/ns/./payments", "/ns/%70ayments", "/ns/payments/%2e%2e/web",
+     "/ns/payments/%2E%2E/web", "/ns/payments%2Fapi", "/ns/payments%2f", "/ns/payments/%5C",
+     "/ns/payments?a", "/ns/payments#a", "/ns/payments/%00"],
+)  # fmt: skip
+def test_paths_that_readers_differ_about_are_never_allowed_and_always_kept_out(path):
+    name = x509.UniformResourceIdentifier(f"spiffe://example.org{path}")
+    assert not allows(name, uri=[PAYMENTS])
+    assert keeps_out(name, uri=[PAYMENTS])
+
+
+def test_a_path_with_characters_of_other_languages_is_plain():
+    assert allows("URI:spiffe://example.org/ns/payments/caf%C3%A9", uri=[PAYMENTS])
+    assert not keeps_out("URI:spiffe://example.org/ns/caf%C3%A9", uri=[PAYMENTS])
+
+
+def test_a_path_in_another_case_is_kept_out_and_not_allowed():
+    assert not allows("URI:spiffe://example.org/NS/Payments/api", uri=[PAYMENTS])
+    assert keeps_out("URI:spiffe://example.org/NS/Payments/api", uri=[PAYMENTS])
 
 
 # --- Other types ---------------------------------------------------------------------------------

@@ -87,6 +87,7 @@ _WRITTEN = explanations(
             "Correct it; docs/policies.md says how they are written.",
         ),
         "bad_network": "This is not a network or an address.",
+        "bad_path": "This is not a path of URIs, or one without a host.",
         "bad_scheme": "This is not the scheme of a URI.",
         "unknown_attribute": "There is no such type of attributes.",
         "unknown_extension": "There is no such extension.",
