@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 
@@ -15,7 +15,7 @@ from pki_as_code.errors import IssuanceError, KeyBackendError
 from pki_as_code.issuance import Issuer, encode_public_key, open_issuer, public_key_der
 from pki_as_code.keys import create_key, key_exists, open_key
 from pki_as_code.keys.interface import Secrets
-from pki_as_code.model import CertificateRequest, Severity, format_time
+from pki_as_code.model import TOLERATED_CLOCK_ERROR, CertificateRequest, Severity, format_time
 from pki_as_code.pkix.algorithms import KeySpec, describe_key, matches_key_spec
 from pki_as_code.pkix.csr import csr_findings, parse_csr
 from pki_as_code.pkix.key_checks import key_findings
@@ -24,9 +24,6 @@ from pki_as_code.stores.interface import Store
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
-
-TOLERATED_CLOCK_ERROR: Final = timedelta(minutes=5)
-"""By how much the clock of the offline machine may be behind the time of the bundle."""
 
 
 @dataclass(frozen=True, slots=True)

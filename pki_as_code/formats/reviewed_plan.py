@@ -15,16 +15,13 @@ from datetime import UTC, datetime, timedelta
 from pki_as_code.errors import InvalidValueError, StalePlanError
 from pki_as_code.escape import safe
 from pki_as_code.formats.plan_json import SCHEMA_VERSION, plan_json
-from pki_as_code.model import JsonValue, Plan, canonical_json, format_time
+from pki_as_code.model import TOLERATED_CLOCK_ERROR, JsonValue, Plan, canonical_json, format_time
 
 MAX_BYTES = 64 << 20
 """A plan of twenty thousand certificates has about half of it."""
 
 OLDEST = timedelta(days=30)
 """A review says nothing of a world that has moved on."""
-
-CLOCK_DIFFERENCE = timedelta(minutes=5)
-"""By so much the clocks of the two machines may differ."""
 
 _MOST_DIFFERENCES = 10
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
@@ -121,7 +118,7 @@ def _without_duplicates(pairs: Sequence[tuple[str, JsonValue]]) -> dict[str, Jso
 
 def check_age(reviewed: ReviewedPlan, now: datetime) -> None:
     """Raise `StalePlanError` (`plan.from_the_future`, `plan.outdated`) for a time of no use."""
-    if reviewed.planned_at > now + CLOCK_DIFFERENCE:
+    if reviewed.planned_at > now + TOLERATED_CLOCK_ERROR:
         raise StalePlanError(
             f"the reviewed plan was made at {format_time(reviewed.planned_at)}, which is still "
             "to come",

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 JsonValue = Any
@@ -20,6 +20,9 @@ RESPONDER = "OcspResponder"
 
 CRL = "CertificateRevocationList"
 DEFAULT_NAMESPACE = "default"
+
+TOLERATED_CLOCK_ERROR = timedelta(minutes=5)
+"""By so much the clocks of two machines may differ."""
 
 
 def canonical_json(value: JsonValue) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from pki_as_code.errors import ContentionError, StoreError
 from pki_as_code.escape import quoted
-from pki_as_code.model import CrlRecord, JsonValue
+from pki_as_code.model import TOLERATED_CLOCK_ERROR, CrlRecord, JsonValue
 from pki_as_code.stores.entries import Crl, CrlAdopted, CrlReserved, Entry
 from pki_as_code.stores.interface import CrlKey
 from pki_as_code.stores.states import CrlProgress
@@ -94,9 +95,14 @@ def _check_order(working: WorkingSet, entry: Entry, payload: CrlReserved | CrlAd
             help=_AGAIN,
         )
     last = working.crls.last(payload.issuer, payload.scope)
-    if payload.next_update <= payload.this_update or (
-        last is not None and payload.this_update < last.this_update
-    ):
+    back = last.this_update - payload.this_update if last is not None else timedelta()
+    if timedelta() < back <= TOLERATED_CLOCK_ERROR:
+        # Of a run that began a little earlier, or has a clock that is a little behind.
+        raise ContentionError(
+            f"CRL number {payload.number} of {quoted(payload.issuer)} was overtaken by another run",
+            help=_AGAIN,
+        )
+    if payload.next_update <= payload.this_update or back > timedelta():
         raise StoreError(
             f"the times of CRL {payload.number} of {quoted(payload.issuer)} are in the wrong order",
             help="check the clock of this machine",

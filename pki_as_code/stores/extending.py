@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
 from pki_as_code.errors import StoreError
-from pki_as_code.model import format_time
+from pki_as_code.model import TOLERATED_CLOCK_ERROR, format_time
 from pki_as_code.stores import codec
 from pki_as_code.stores.entries import Entry, Genesis, Payload
 from pki_as_code.stores.in_force import is_in_force
 from pki_as_code.stores.projection import Observer, apply_entry
 from pki_as_code.stores.working_set import WorkingSet
-
-TOLERATED_CLOCK_ERROR: Final = timedelta(minutes=5)
-"""Two runners' clocks may differ by that much; the ledger's time then stands still."""
-
 
 Step = Callable[[Connection, Observer | None], Iterable[Sequence[Entry]]]
 """

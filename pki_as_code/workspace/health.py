@@ -19,11 +19,17 @@ from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.manifest_set import ManifestSet
 from pki_as_code.manifests.namespace import Namespace
 from pki_as_code.manifests.watcher import Watcher
-from pki_as_code.model import Finding, Severity, Source, crl_id, format_time
+from pki_as_code.model import (
+    TOLERATED_CLOCK_ERROR,
+    Finding,
+    Severity,
+    Source,
+    crl_id,
+    format_time,
+)
 from pki_as_code.stores.interface import Store
 
 OLDEST_GIT = (2, 36)
-_CLOCK_ERROR = timedelta(minutes=5)
 _CRL_SOON = timedelta(hours=24)
 
 
@@ -48,7 +54,7 @@ def git_findings(repository: GitRepository, now: datetime) -> Iterator[Finding]:
         return
     text = repository.run("show", "--no-patch", "--format=%ct", "--end-of-options", head)
     committed = datetime.fromtimestamp(int(text), now.tzinfo)
-    if committed - now > _CLOCK_ERROR:
+    if committed - now > TOLERATED_CLOCK_ERROR:
         yield _warning(
             "doctor.clock",
             f"the clock says {format_time(now)}, and the last commit is of "
@@ -64,7 +70,7 @@ def store_findings(store: Store, now: datetime) -> Iterator[Finding]:
             "doctor.empty_store", "nothing was issued yet", help="`pkictl reconcile` issues"
         )
         return
-    if head.at - now > _CLOCK_ERROR:
+    if head.at - now > TOLERATED_CLOCK_ERROR:
         yield Finding(
             "doctor.clock",
             f"the clock says {format_time(now)}, and the store was written at "

@@ -132,8 +132,16 @@ def test_times_of_crls_do_not_go_back(store: Any, tmp_path: Path) -> None:
     record(store, reserved)
     record_crl(store, tmp_path, signed)
     with pytest.raises(StoreError) as caught:
-        record(store, crl_payloads(8, this_update=NOW - timedelta(seconds=1))[0])
+        record(store, crl_payloads(8, this_update=NOW - timedelta(minutes=6))[0])
     assert caught.value.code == "store.crl_times"
+
+
+def test_a_run_that_began_a_little_earlier_is_overtaken(store: Any, tmp_path: Path) -> None:
+    reserved, signed = crl_payloads(7)
+    record(store, reserved)
+    record_crl(store, tmp_path, signed)
+    with pytest.raises(ContentionError):
+        record(store, crl_payloads(8, this_update=NOW - timedelta(seconds=1))[0])
 
 
 def test_a_crl_made_elsewhere_needs_no_reservation(store: Any, tmp_path: Path) -> None:
