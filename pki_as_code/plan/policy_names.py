@@ -27,7 +27,14 @@ from pki_as_code.manifests.policy_names import (
 from pki_as_code.pkix.der import IA5_STRING, UTF8_STRING, read_single
 from pki_as_code.pkix.dns import host_name, mailbox
 from pki_as_code.pkix.names import parse_name
-from pki_as_code.pkix.other_names import parse_other_name
+from pki_as_code.pkix.other_names import SMTP_UTF8_MAILBOX, parse_other_name
+from pki_as_code.plan.policy_readings import (
+    addresses_read_as,
+    directory_name_read_as,
+    host_read_as,
+    mailbox_read_as,
+    value_read_as,
+)
 from pki_as_code.plan.policy_uris import UriTerm, make_uri_term, uri_allowed, uri_kept_out
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -134,12 +141,11 @@ def _dns_kept_out(name: x509.DNSName, terms: NameTerms) -> bool:
 
 def dns_text_kept_out(text: str, terms: NameTerms) -> bool:
     """Tell it of any text, which need not be a name by the rules: a common name is no such one."""
-    text = text.strip().removesuffix(".").lower()
-    is_wildcard = text.startswith("*.")
-    rest = text.removeprefix("*.")
-    if text in terms.dns_names or any(suffix in terms.dns_suffixes for _, suffix in below(rest)):
+    text = host_read_as(text)
+    first, _, rest = text.partition(".")
+    if text in terms.dns_names or any(suffix in terms.dns_suffixes for _, suffix in below(text)):
         return True
-    return is_wildcard and rest in terms.dns_parents
+    return "*" in first and rest in terms.dns_parents  # `a*` is one as well, to some readers
 
 
 # --- IP addresses --------------------------------------------------------------------------------
@@ -156,9 +162,7 @@ def _ip_kept_out(name: x509.IPAddress, terms: NameTerms) -> bool:
     address = name.value
     if not isinstance(address, ipaddress.IPv4Address | ipaddress.IPv6Address):
         return True
-    # ::ffff:10.0.0.7 is another name than 10.0.0.7, and leads to the same machine.
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    known = [address, *([mapped] if mapped else [])]
+    known = addresses_read_as(address)
     return any(_is_in(one, network) for one in known for network in terms.networks)
 
 
@@ -185,7 +189,7 @@ def _email_kept_out(name: x509.RFC822Name, terms: NameTerms) -> bool:
 
 def email_text_kept_out(text: str, terms: NameTerms) -> bool:
     """Tell it of any text, in any case: few servers tell local parts apart by it."""
-    text = text.strip().removesuffix(".").lower()
+    text = mailbox_read_as(text)
     addresses = (address.lower() for address in terms.email_addresses)
     return text in addresses or text.rpartition("@")[2] in terms.email_domains
 
@@ -204,8 +208,24 @@ def _uri_kept_out(name: x509.UniformResourceIdentifier, terms: NameTerms) -> boo
 # --- Names of other types ------------------------------------------------------------------------
 
 
-def _other_name_fits(name: x509.OtherName, terms: NameTerms) -> bool:
+def _other_name_allowed(name: x509.OtherName, terms: NameTerms) -> bool:
     return any(_fits_other(name, rule) for rule in terms.other_names)
+
+
+def _other_name_kept_out(name: x509.OtherName, terms: NameTerms) -> bool:
+    """In any case and any type of string: directories look users up without regard to either."""
+    text, oid = value_read_as(name.value), name.type_id.dotted_string
+    if oid == SMTP_UTF8_MAILBOX and email_text_kept_out(text, terms):
+        return True
+    return any(rule.oid == oid and _reads_as(text, rule) for rule in terms.other_names)
+
+
+def _reads_as(text: str, rule: OtherNameRule) -> bool:
+    if rule.value is not None:
+        return text == value_read_as(parse_other_name(f"{rule.oid};{rule.value}").value)
+    if rule.domain is not None:
+        return "@" in text and text.rpartition("@")[2] == canonical_host(rule.domain)
+    return rule.any
 
 
 def _fits_other(name: x509.OtherName, rule: OtherNameRule) -> bool:
@@ -234,8 +254,12 @@ def _registered_id_fits(name: x509.RegisteredID, terms: NameTerms) -> bool:
     return name.value.dotted_string in terms.registered_ids
 
 
-def _directory_name_fits(name: x509.DirectoryName, terms: NameTerms) -> bool:
+def _directory_name_allowed(name: x509.DirectoryName, terms: NameTerms) -> bool:
     return name.value in terms.directory_names
+
+
+def _directory_name_kept_out(name: x509.DirectoryName, terms: NameTerms) -> bool:
+    return directory_name_read_as(name.value) in map(directory_name_read_as, terms.directory_names)
 
 
 Check = Callable[..., bool]
@@ -245,18 +269,18 @@ ALLOWED: Final[Mapping[type[x509.GeneralName], Check]] = {
     x509.IPAddress: _ip_allowed,
     x509.RFC822Name: _email_allowed,
     x509.UniformResourceIdentifier: _uri_allowed,
-    x509.OtherName: _other_name_fits,
+    x509.OtherName: _other_name_allowed,
     x509.RegisteredID: _registered_id_fits,
-    x509.DirectoryName: _directory_name_fits,
+    x509.DirectoryName: _directory_name_allowed,
 }
 KEPT_OUT: Final[Mapping[type[x509.GeneralName], Check]] = {
     x509.DNSName: _dns_kept_out,
     x509.IPAddress: _ip_kept_out,
     x509.RFC822Name: _email_kept_out,
     x509.UniformResourceIdentifier: _uri_kept_out,
-    x509.OtherName: _other_name_fits,
+    x509.OtherName: _other_name_kept_out,
     x509.RegisteredID: _registered_id_fits,
-    x509.DirectoryName: _directory_name_fits,
+    x509.DirectoryName: _directory_name_kept_out,
 }
 
 FIELDS: Final[Mapping[type[x509.GeneralName], str]] = {

@@ -17,11 +17,9 @@ from pki_as_code.plan.policy_names import (
     is_allowed,
     is_kept_out,
 )
+from pki_as_code.plan.policy_readings import LIKE_NAMES, name_read_in, read_as
 
 Attribute = x509.NameAttribute[str | bytes]
-
-_LIKE_NAMES: Final = (x509.DNSName, x509.IPAddress, x509.RFC822Name)
-"""Names that a common name is taken for."""
 
 
 def attribute_allowed(attribute: Attribute, policy: CompiledPolicy) -> bool:
@@ -40,17 +38,19 @@ def attribute_allowed(attribute: Attribute, policy: CompiledPolicy) -> bool:
         return True
     if policy.judges_all or listed is not None:
         return False
-    return name is None or FIELDS[type(name)] not in policy.fields
+    # A Limit bounds what reads as such a name: another spelling of it is no way out.
+    read = _name_read_in(attribute)
+    return read is None or FIELDS[type(read)] not in policy.fields or is_allowed(read, policy.names)
 
 
 def attribute_kept_out(attribute: Attribute, policy: CompiledPolicy) -> bool:
     """Tell whether a Deny matches an attribute: by its value, or as the name it is taken for."""
     listed = policy.subject.get(attribute.oid.dotted_string)
     if listed is not None:
-        value = attribute.value.lower() if isinstance(attribute.value, str) else ""
-        if ANY_VALUE in listed or value in {listed_value.lower() for listed_value in listed}:
+        value = read_as(attribute.value) if isinstance(attribute.value, str) else ""
+        if ANY_VALUE in listed or value in map(read_as, listed):
             return True
-    name = name_in(attribute)
+    name = _name_read_in(attribute)
     if name is not None and is_kept_out(name, policy.names):
         return True
     if not isinstance(attribute.value, str):
@@ -64,14 +64,22 @@ def attribute_kept_out(attribute: Attribute, policy: CompiledPolicy) -> bool:
 def name_in(attribute: Attribute) -> x509.GeneralName | None:
     """Return the name that an attribute is: just as it is written, not what it could be read as."""
     text = attribute.value
-    if not isinstance(text, str) or attribute.oid not in _WITH_NAMES:
+    if not isinstance(text, str) or attribute.oid not in _PREFIXES:
         return None
-    prefix = "email:" if attribute.oid == NameOID.EMAIL_ADDRESS else ""
     try:
-        name = parse_general_name(prefix + text)
+        name = parse_general_name(_PREFIXES[attribute.oid] + text)
     except InvalidValueError:
         return None
-    return name if isinstance(name, _LIKE_NAMES) and str(name.value) == text else None
+    return name if isinstance(name, LIKE_NAMES) and str(name.value) == text else None
 
 
-_WITH_NAMES: Final = frozenset({NameOID.COMMON_NAME, NameOID.EMAIL_ADDRESS})
+def _name_read_in(attribute: Attribute) -> x509.GeneralName | None:
+    """Return the name that an attribute can be read as."""
+    text = attribute.value
+    if not isinstance(text, str) or attribute.oid not in _PREFIXES:
+        return None
+    return name_in(attribute) or name_read_in(text, _PREFIXES[attribute.oid])
+
+
+_PREFIXES: Final = {NameOID.COMMON_NAME: "", NameOID.EMAIL_ADDRESS: "email:"}
+"""The attributes with names in them, and what is written before one of that type."""

@@ -44,7 +44,7 @@ def uri_allowed(name: x509.UniformResourceIdentifier, terms: Sequence[UriTerm]) 
         return False
     return any(
         term.segments is None or _is_below(plain_segments(_from_path_on(uri)), term.segments)
-        for term in _at_its_place(uri, terms)
+        for term in _at_its_place(uri, uri_host(uri), terms)
     )
 
 
@@ -59,18 +59,18 @@ def uri_kept_out(name: x509.UniformResourceIdentifier, terms: Sequence[UriTerm])
     except InvalidValueError:
         return True
     segments = plain_segments(_from_path_on(uri))
+    host = (uri_host(uri) or "").rstrip(".")  # a trust domain of SPIFFE can end with a dot
     return any(
         term.segments is None
         or segments is None
         or _is_below(_lower(segments), _lower(term.segments))
-        for term in _at_its_place(uri, terms)
+        for term in _at_its_place(uri, host, terms)
     )
 
 
-def _at_its_place(uri: str, terms: Sequence[UriTerm]) -> Iterator[UriTerm]:
-    """Yield the rules for its scheme and its host."""
-    scheme, host = uri.partition(":")[0], uri_host(uri)
-    above = set(_suffixes(host.removesuffix("."))) if host else set()
+def _at_its_place(uri: str, host: str | None, terms: Sequence[UriTerm]) -> Iterator[UriTerm]:
+    """Yield the rules for its scheme and for that host."""
+    scheme, above = uri.partition(":")[0], set(_suffixes(host or ""))
     for term in terms:
         if term.scheme != scheme:
             continue

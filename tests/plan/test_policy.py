@@ -122,6 +122,44 @@ def test_a_limit_on_names_bounds_the_common_name_that_reads_as_one():
     assert may(terms, "api.payments.example.com", subject="CN=The API")
 
 
+SPELLINGS = [
+    ({"dns": [{"name": "admin.example.com"}]}, "ADMIN.example.com."),
+    ({"dns": [{"name": "admin.example.com"}]}, "\uff41dmin.example\u3002com"),
+    ({"dns": [{"name": "admin.example.com"}]}, "*dmin.example.com"),
+    ({"dns": [{"suffix": "bücher.example"}]}, "www.BÜCHER.example"),
+    ({"ip": ["2001:db8::/32"]}, "2001:DB8:0::1"),
+    ({"email": [{"domain": "bücher.example"}]}, "ceo@bücher.example"),
+    ({"subject": {"CN": ["Root"]}}, "\uff32OOT "),
+]
+
+
+@pytest.mark.parametrize(("match", "common_name"), SPELLINGS)
+def test_a_common_name_is_kept_out_in_any_spelling(match, common_name):
+    terms = {**grant(dns=[PAYMENTS], subject={"CN": ["*"]}), **deny(**match)}
+    subject = {"subject": f"CN={common_name.rstrip()}", "commonNameInSan": False}
+    assert codes(terms, asked("api.payments.example.com", **subject)) == ["policy.denied"]
+    assert may(terms, "api.payments.example.com", subject="CN=The API")
+
+
+@pytest.mark.parametrize(
+    ("allow", "common_name", "allowed"),
+    [
+        ({"dns": [PAYMENTS]}, "WWW.example.com", False),
+        ({"dns": [PAYMENTS]}, "www.example.com.", False),
+        ({"dns": [PAYMENTS]}, "www.bücher.example", False),
+        ({"dns": [PAYMENTS]}, "WWW.payments.example.com", True),
+        ({"dns": [PAYMENTS]}, "The API", True),
+        ({"ip": ["2001:db8::/32"]}, "2001:DB9::1", False),
+        ({"email": []}, "CEO@EXAMPLE.com", False),
+    ],
+)
+def test_a_limit_bounds_a_common_name_in_any_spelling(allow, common_name, allowed):
+    terms = {**grant(dns=[PAYMENTS], subject={"CN": ["*"]}), **limit(**allow)}
+    subject = {"subject": f"CN={common_name}", "commonNameInSan": False}
+    found = codes(terms, asked("api.payments.example.com", **subject))
+    assert found == ([] if allowed else ["policy.limit_exceeded"])
+
+
 def test_one_match_of_one_deny_is_enough():
     terms = {**grant(dns=[{"suffix": "example.com"}]), **deny(dns=[{"name": "www.example.com"}])}
     assert may(terms, "api.example.com")

@@ -155,8 +155,11 @@ def test_no_network_of_one_family_allows_the_other(four, six):
 
 @given(st.ip_addresses(v=4))
 def test_an_address_that_is_kept_out_is_so_in_the_clothes_of_the_other_family(address):
-    mapped = ipaddress.IPv6Address(f"::ffff:{address}")
-    assert keeps_out(x509.IPAddress(mapped), ip=[str(address)])
+    for prefix in ("::ffff:", "64:ff9b::", "::"):
+        other = ipaddress.IPv6Address(f"{prefix}{address}")
+        assert keeps_out(x509.IPAddress(other), ip=[str(address)])
+    tunnel = ipaddress.IPv6Address(0x2002 << 112 | int(address) << 80 | 1)
+    assert keeps_out(x509.IPAddress(tunnel), ip=[str(address)])
 
 
 # --- E-mail, URIs --------------------------------------------------------------------------------
@@ -216,6 +219,13 @@ def test_uris(rule, uri, allowed):
     assert keeps_out(f"URI:{uri}", uri=[rule]) is allowed
 
 
+def test_a_trust_domain_is_another_with_a_dot_at_its_end_and_kept_out_all_the_same():
+    for rule in ({"host": "prod.example"}, {"suffix": "prod.example"}):
+        match = {"uri": [{"scheme": "spiffe", **rule}]}
+        assert keeps_out("URI:spiffe://prod.example./api", **match)
+        assert not allows("URI:spiffe://prod.example./api", **match)
+
+
 @pytest.mark.parametrize(
     "written",
     ["https://example.com@evil.net/", "https://evil.net#@example.com/", "HTTPS://example.com/",
@@ -273,6 +283,39 @@ def test_other_names_are_told_apart_by_type_and_value(rule, value, allowed):
     assert allows(f"otherName:{UPN};{value}", otherName=[{"oid": UPN, **rule}]) is allowed
     other = f"otherName:1.3.6.1.5.5.7.8.7;{value}"
     assert not allows(other, otherName=[{"oid": UPN, **rule}])
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "kept_out"),
+    [
+        ({"value": "UTF8:admin@example.com"}, "UTF8:Admin@Example.com", True),
+        ({"value": "UTF8:admin@example.com"}, "IA5:admin@example.com", True),
+        ({"value": "UTF8:admin@example.com"}, "BMP:admin@example.com.", True),
+        ({"value": "UTF8:admin@example.com"}, "UTF8:admin@sub.example.com", False),
+        ({"domain": "example.com"}, "UTF8:admin@example.com.", True),
+        ({"domain": "example.com"}, "UTF8:a@evil.net@EXAMPLE.com", True),
+        ({"domain": "bücher.example"}, "UTF8:a@BÜCHER.example", True),
+        ({"domain": "example.com"}, "UTF8:admin@badexample.com", False),
+        ({"any": True}, "OCTETSTRING:00", True),
+    ],
+)
+def test_an_other_name_is_kept_out_in_any_spelling(rule, value, kept_out):
+    match = {"otherName": [{"oid": UPN, **rule}]}
+    assert keeps_out(f"otherName:{UPN};{value}", **match) is kept_out
+    assert not keeps_out(f"otherName:1.3.6.1.5.5.7.8.7;{value}", **match)
+
+
+def test_a_mailbox_is_kept_out_in_its_internationalised_form_as_well():
+    name = "otherName:1.3.6.1.5.5.7.8.9;UTF8:jürgen@example.com"
+    assert keeps_out(name, email=[{"domain": "example.com"}])
+    assert not keeps_out(name, email=[{"domain": "example.org"}])
+
+
+def test_a_directory_name_is_kept_out_in_any_case():
+    match = {"directoryName": ["C=AT,CN=Root CA"]}
+    for same in ("C=AT,CN=Root CA", "C=at,CN=ROOT  CA"):
+        assert keeps_out(f"dirName:{same}", **match)
+    assert not keeps_out("dirName:C=AT,CN=Root CB", **match)
 
 
 def test_names_of_every_type_are_denied_unless_listed():
