@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -233,6 +234,40 @@ def test_replaced_and_grafted_commits_hide_nothing(root, people):
     assert change.commit == hidden
 
 
+def forge_graph(root: Path, child: str, parent: str) -> None:
+    """Have the graph of commits that is kept beside them give a first commit a parent."""
+    settings = ("-c", "core.commitGraph=true", "-c", "commitGraph.generationVersion=1")
+    execute(root, "git", *settings, "commit-graph", "write", "--reachable")
+    path = root / ".git/objects/info/commit-graph"
+    data = bytearray(path.read_bytes()[:-20])
+    chunks = {}
+    for at in range(8, 8 + 12 * data[6], 12):
+        chunks[bytes(data[at : at + 4])] = int.from_bytes(data[at + 4 : at + 12], "big")
+    ids = bytes(data[chunks[b"OIDL"] : chunks[b"CDAT"]])
+    places = {ids[at : at + 20].hex(): at // 20 for at in range(0, len(ids), 20)}
+    row = chunks[b"CDAT"] + 36 * places[child]
+    data[row + 20 : row + 24] = places[parent].to_bytes(4, "big")
+    data[row + 31] = 2 << 2  # its generation, above two bits of the date
+    path.chmod(0o644)
+    path.write_bytes(bytes(data) + hashlib.sha1(data, usedforsecurity=False).digest())
+
+
+def test_a_graph_of_commits_that_lies_is_not_asked(root, people):
+    first = people.commit(root, "first")
+    execute(root, "git", "checkout", "-q", "--orphan", "other")
+    write(root, "certificates/web.yaml", "bad")
+    other = people.commit_unsigned(root, "other")
+    last = people.commit(root, "last")
+    forge_graph(root, other, first)
+    trusting = ("-c", "core.commitGraph=true", "merge-base", "--is-ancestor", first, last)
+    assert execute(root, "git", *trusting) == ""  # what git says by itself
+    repository = GitRepository.discover(root)
+    assert not repository.is_ancestor(first, last)
+    assert repository.common_ancestor([first, last]) is None
+    [change] = changes_between(repository, first, last, PLACES)
+    assert (change.commit, change.parents) == (other, ())
+
+
 def test_names_with_line_breaks_and_escapes_do_not_become_fields(root, people):
     commit = people.commit_unsigned(root)
     text = execute(root, "git", "cat-file", "commit", commit)
@@ -349,6 +384,18 @@ def test_a_merge_that_drops_what_the_other_side_did_is_seen(root, people):
     base = fork(root, people)
     merged = merge(root, people, "side", "-s", "ours")
     assert of_merge(root, base, merged) == {"certificates/b.yaml"}
+
+
+def test_a_merge_of_histories_with_nothing_in_common_is_seen(root, people):
+    write(root, "certificates/a.yaml", "a")
+    base = people.commit(root, "a")
+    execute(root, "git", "checkout", "-q", "--orphan", "other")
+    execute(root, "git", "rm", "-q", "-rf", ".")
+    write(root, "certificates/b.yaml", "b")
+    people.commit(root, "b")
+    execute(root, "git", "checkout", "-q", "main")
+    merged = merge(root, people, "other", "--allow-unrelated-histories")
+    assert of_merge(root, base, merged) == {"certificates/a.yaml", "certificates/b.yaml"}
 
 
 def test_a_first_commit_changes_all_its_files(root, people):

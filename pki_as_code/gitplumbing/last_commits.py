@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Final
 
-from pki_as_code.gitplumbing.repository import GitRepository, object_id
+from pki_as_code.gitplumbing.repository import AS_STORED, GitRepository, object_id
+from pki_as_code.gitplumbing.signatures import CommitChange, changes_between, takes_back
 
 _PATHS_NAMED: Final = 500
+_SIDES: Final = 2
 _OF_COMMIT: Final = b"//"
 """Begins what no path of a tree begins with."""
 
@@ -26,7 +28,7 @@ def commits_of_content(
         return found
     named = sorted(blobs) if len(blobs) <= _PATHS_NAMED else []
     records = repository.stream(
-        "-c", "core.commitGraph=false", "log", "--format=//%H", "--topo-order", "--full-history",
+        *AS_STORED, "log", "--format=//%H", "--topo-order", "--full-history",
         "--raw", "--no-abbrev", "--no-renames", "-c", "--root", "-z", "--end-of-options",
         object_id(commit), "--", *named,
     )  # fmt: skip
@@ -37,6 +39,36 @@ def commits_of_content(
                 if len(found) == len(blobs):
                     break
     return found
+
+
+def disputed_paths(
+    repository: GitRepository, commit: str, last: Mapping[str, str]
+) -> frozenset[str]:
+    """
+    Return the paths that are as their `last` commits made them because a merge decided so.
+
+    Other commits that `commit` stands on had changed them, and a merge took that back: what is
+    there is what the merge wants, whoever wrote it once.
+    """
+    if not last:
+        return frozenset()
+    base = repository.common_ancestor(sorted(set(last.values())))
+    places = sorted(last)
+    if len(places) > _PATHS_NAMED:
+        places = sorted({path.partition("/")[0] for path in places})
+    changes = changes_between(repository, base, commit, places)
+    others = {p for c in changes for p in c.own_paths if last.get(p, c.commit) != c.commit}
+    found: set[str] = set()
+    for change in changes:
+        if len(change.parents) > 1 and (doubtful := change.paths & others - found):
+            taken = doubtful & _taken(repository, change)
+            found |= {p for p in taken if not repository.is_ancestor(change.commit, last[p])}
+    return frozenset(found)
+
+
+def _taken(repository: GitRepository, change: CommitChange) -> frozenset[str]:
+    """Return what a merge decides; one of three sides and more could decide all it touches."""
+    return takes_back(repository, change) if len(change.parents) == _SIDES else change.paths
 
 
 def _changes(records: Iterable[bytes]) -> Iterator[tuple[str, str, str]]:

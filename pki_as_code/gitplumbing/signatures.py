@@ -17,11 +17,9 @@ from typing import Final, NamedTuple
 
 from pki_as_code.errors import RepositoryError
 from pki_as_code.gitplumbing import process
-from pki_as_code.gitplumbing.repository import GitRepository, object_id
+from pki_as_code.gitplumbing.repository import AS_STORED, GitRepository, object_id
 from pki_as_code.model import SignedCommit
 
-# The graph of commits that a repository may keep beside them says what the parents of each are.
-_AS_STORED: Final = ("-c", "core.commitGraph=false")
 _FORMAT: Final = "%x00".join(["%H", "%an", "%ae", "%s", "%G?", "%GS", "%GF", "%GP"])
 _FIELDS: Final = 8
 _AT_A_TIME: Final = 500
@@ -60,7 +58,7 @@ def changes_between(
     Without a `base`, all that `commit` stands on. Raises `RepositoryError`.
     """
     without = [f"^{object_id(base)}"] if base else []
-    output = repository.run(*_AS_STORED, "rev-list", "--parents", object_id(commit), *without)
+    output = repository.run(*AS_STORED, "rev-list", "--parents", object_id(commit), *without)
     lines = [line.split() for line in output.decode("ascii").splitlines()]
     return list(_changes(repository, lines, places))
 
@@ -71,7 +69,7 @@ def _changes(
     """Compare each commit with each parent; `lines` have a commit and its parents."""
     pairs = [" ".join(pair) for commit, *parents in lines for pair in _pairs(commit, parents)]
     output = repository.run(
-        *_AS_STORED, "diff-tree", "--stdin", "-r", "-z", "--root", "--always", "--no-renames",
+        *AS_STORED, "diff-tree", "--stdin", "-r", "-z", "--root", "--always", "--no-renames",
         "--no-ext-diff", "--no-textconv", "--", *sorted(places),
         input="".join(f"{pair}\n" for pair in pairs).encode("ascii"),
         environment={"GIT_INDEX_FILE": str(repository.git_dir / "no-such-index")},
@@ -113,9 +111,12 @@ def takes_back(repository: GitRepository, change: CommitChange) -> frozenset[str
     Return the paths in which a merge of two is not what merging them gives by itself.
 
     Those it changes itself, and those for which it takes the one side where the other had changed
-    them: so an old version comes back. Paths both sides changed are in doubt, and among them.
+    them: so an old version comes back. Paths both sides changed are in doubt, and among them; and
+    all where the sides have nothing in common, since no side then began from the other.
     """
     first, second = change.parents
+    if repository.common_ancestor(change.parents) is None:
+        return change.paths
     of_first, of_second = change.differs
     found = set(of_first & of_second)
     for taken, dropped, paths in (

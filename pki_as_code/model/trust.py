@@ -63,4 +63,5 @@ class Endorsement:
     """Principals: of the commit when its author signed it, and of signatures beside the file."""
 
     approvals: frozenset[str] = frozenset()
-    """Owners of the namespace among them, by the commit reconciled last; in lower case."""
+    """Owners of the namespace among them, by the commit reconciled last; in lower case, and of
+    whoever has several names just one."""

@@ -8,8 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from pki_as_code.errors import InvalidValueError, NotFoundError, PkiAsCodeError
-from pki_as_code.gitplumbing import GitRepository, RevisionTree, list_paths, verify_files
-from pki_as_code.gitplumbing.last_commits import commits_of_content
+from pki_as_code.gitplumbing import (
+    GitRepository,
+    RevisionTree,
+    cut_commits,
+    list_paths,
+    verify_files,
+)
+from pki_as_code.gitplumbing.last_commits import commits_of_content, disputed_paths
 from pki_as_code.manifests.base import CERTIFICATES, NAMESPACE_FILE
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import Loaded, ManifestSet, load_manifests
@@ -30,11 +36,12 @@ from pki_as_code.plan.endorsements import (
     SUFFIX,
     bad_signature,
     endorse,
+    history_cut,
     statement,
     unknown_signature,
 )
 from pki_as_code.plan.signers import Signers
-from pki_as_code.workspace.trust import identify_commits, signers_at
+from pki_as_code.workspace.trust import anchor_of, identify_commits, signers_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class Endorsing:
     """
     One revision (or working tree), and the commit whose word counts: `base`, reconciled last.
 
-    Where there was none yet, the revision speaks for itself.
+    Where there was none yet, the revision speaks for itself; where it is not here, nobody does.
     """
 
     repository: GitRepository
@@ -65,11 +72,11 @@ class Endorsing:
         there = self._signatures_beside({loaded.path for loaded in wanted})
         if not wanted or not (there or _are_asked_for(manifests)):
             return {}, []
-        known = self.base and self.repository.has_commit(self.base)
-        anchor = self.base if known else self.commit
+        anchor = anchor_of(self.repository, self.base, self.commit)
         signers = signers_at(self.repository, anchor, self.now) if anchor else Signers()
         by_files, findings = self._signed_files(there, manifests, signers)
-        commits = self._commits(wanted, signers)
+        commits, unknown = self._commits(wanted, signers)
+        findings += unknown
         owners = self._owners(anchor, {loaded.object_id.namespace for loaded in wanted})
         found = {
             loaded.object_id: endorse(
@@ -85,8 +92,8 @@ class Endorsing:
 
     def _signed_files(
         self, there: Mapping[str, bytes], manifests: ManifestSet, signers: Signers
-    ) -> tuple[dict[str, set[str]], list[Finding]]:
-        """Return, by manifest, whose signatures beside it are good."""
+    ) -> tuple[dict[str, list[Sequence[str]]], list[Finding]]:
+        """Return, by manifest, the names of whom each good signature beside it is."""
         of_file: dict[str, list[Loaded[Certificate]]] = {path: [] for path in there}
         for loaded in manifests.of(Certificate).values() if there else ():
             if loaded.path in of_file:
@@ -94,12 +101,12 @@ class Endorsing:
         paths = list(of_file)
         texts = [(self._statement(path, of_file[path]), there[path]) for path in paths]
         results = verify_files(texts, signers.allowed_signers)
-        found: dict[str, set[str]] = {}
+        found: dict[str, list[Sequence[str]]] = {}
         findings: list[Finding] = []
         for path, signatures in zip(paths, results, strict=True):
             for signature in signatures:
                 names = signers.principals_of_key(signature.fingerprint, signature.signer)
-                found.setdefault(path, set()).update(names)
+                found.setdefault(path, []).append(names)
                 if signature.known and not signature.good:
                     findings.append(bad_signature(path))
                 elif not names:
@@ -133,25 +140,36 @@ class Endorsing:
 
     def _commits(
         self, wanted: Sequence[Loaded[Certificate]], signers: Signers
-    ) -> dict[ObjectId, list[Identity]]:
-        """Return, by object, who made the last commit of it and its CSR; of both, if need be."""
+    ) -> tuple[dict[ObjectId, list[Identity]], list[Finding]]:
+        """
+        Return, by object, who made the last commit of it and its CSR; of both, if need be.
+
+        Of those of which nobody is known to have made them what they are, nothing; and a warning
+        where that is so because a clone was cut off.
+        """
         if not self.commit:
-            return {}
+            return {}, []
         paths = {path for loaded in wanted for path in (loaded.path, loaded.csr_path) if path}
         blobs = self._listed(sorted(paths))
         last = commits_of_content(self.repository, self.commit, blobs)
+        # Where a shallow clone begins, a commit seems to have made all that is there.
+        cut = cut_commits(self.repository)
+        behind = {path for path, id in last.items() if id in cut}
+        last = {path: id for path, id in last.items() if path not in behind}
+        for path in disputed_paths(self.repository, self.commit, last):
+            del last[path]
         identities = identify_commits(self.repository, [*set(last.values())], signers)
         newest: dict[frozenset[str], list[str]] = {}
         found: dict[ObjectId, list[Identity]] = {}
         for loaded in wanted:
             named = {path for path in (loaded.path, loaded.csr_path) if path}
             if not named <= last.keys():
-                continue  # nobody is known to have made it what it is
+                continue
             ids = frozenset(last[path] for path in named)
             if ids not in newest:
                 newest[ids] = self._newest(sorted(ids))
             found[loaded.object_id] = [identities[id] for id in newest[ids]]
-        return found
+        return found, [history_cut(sorted(behind)[0])] if behind else []
 
     def _newest(self, ids: list[str]) -> list[str]:
         """Return the one that stands on the other, where one does: it is over both."""

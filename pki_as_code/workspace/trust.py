@@ -22,6 +22,7 @@ from pki_as_code.gitplumbing import (
     read_commits,
     takes_back,
 )
+from pki_as_code.gitplumbing.repository import AS_STORED
 from pki_as_code.manifests.load import load_manifests
 from pki_as_code.manifests.project import Project
 from pki_as_code.manifests.tree import PLACES, PROJECT_FILE
@@ -116,9 +117,21 @@ def signers_at(repository: GitRepository, commit: str, now: datetime) -> Signers
 
 def believed_signers(workspace: Workspace, now: datetime) -> Signers:
     """Return whose signatures a run believes: by the commit reconciled last, else by its own."""
-    repository, base = workspace.repository, workspace.store.last_reconciled() or ""
-    anchor = base if base and repository.has_commit(base) else workspace.commit
+    repository = workspace.repository
+    anchor = anchor_of(repository, workspace.store.last_reconciled() or "", workspace.commit)
     return signers_at(repository, anchor, now) if anchor else Signers()
+
+
+def anchor_of(repository: GitRepository, base: str, commit: str) -> str:
+    """
+    Return the commit whose word counts, of signers and owners; empty for nobody's.
+
+    That is `base`. What is looked at speaks for itself only where there is none: in a clone that
+    does not have the base it would else be enough to cut it off.
+    """
+    if not base:
+        return commit
+    return base if repository.has_commit(base) else ""
 
 
 def _read(tree: RevisionTree, path: str) -> bytes:
@@ -175,7 +188,7 @@ def _beginning(repository: GitRepository, base: str, commit: str) -> _Range:
     """
     without = [f"^{base}"] if base else []
     listed = repository.run(
-        "rev-list", "--first-parent", commit, *without, "--", PROJECT_FILE
+        *AS_STORED, "rev-list", "--first-parent", commit, *without, "--", PROJECT_FILE
     ).decode("ascii")
     anchor = commit
     for id in listed.split():
@@ -213,7 +226,7 @@ def _is_cut(repository: GitRepository, commits: _Range) -> bool:
     if not cut:
         return False
     without = [f"^{commits.base}"] if commits.base else []
-    output = repository.run("rev-list", commits.commit, *without)
+    output = repository.run(*AS_STORED, "rev-list", commits.commit, *without)
     return not cut.isdisjoint(output.decode("ascii").split())
 
 

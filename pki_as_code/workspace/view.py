@@ -131,7 +131,8 @@ class Workspace:
             retry=retry,
         )
         made = without_old_notices(make_plan(desired, observation, frame), basis.scope)
-        endorsing = Endorsing(self.repository, self.commit, self.tree, frame.base, now)
+        believed = frame.base or (self.base.commit if self.base is not None else "")
+        endorsing = Endorsing(self.repository, self.commit, self.tree, believed, now)
         endorsements, unsigned = endorsing.endorsements(made, desired.manifests)
         observation = replace(observation, endorsements=endorsements)
         made, problems = judge_changes(made, desired, observation, self.store, now, self.base)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 
 import pytest
 
 from pki_as_code.model import Endorsement
+from pki_as_code.plan.signers import Signers
 from pki_as_code.workspace.endorsing import Endorsing
-from tests.apply.site import Site, copy_of, errors, told
+from pki_as_code.workspace.trust import believed_signers
+from tests.apply.site import Site, copy_of, errors, git, told
 from tests.people import People
 from tests.plan.worlds import certificate_id, manifest, namespace
 
@@ -46,8 +49,10 @@ def owned(owned_template, directory):
     site.close()
 
 
-def endorsement(site: Site, path: str = "payments/api", ref: str | None = "HEAD") -> Endorsement:
-    workspace = site.workspace(ref)
+def endorsement(
+    site: Site, path: str = "payments/api", ref: str | None = "HEAD", **options
+) -> Endorsement:
+    workspace = site.workspace(ref, **options)
     anchor = workspace.store.last_reconciled()
     assert anchor
     endorsing = Endorsing(workspace.repository, workspace.commit, workspace.tree, anchor, site.now)
@@ -283,3 +288,119 @@ def test_a_policy_that_wants_owners_to_have_signed_is_met_by_them_alone(owned, p
     assert errors(owned.plan()) == []
     assert told(owned.run()) == ["issue payments/api"]
     assert owned.record("payments/api").policies == ("policies/owners.yaml",)
+
+
+# --- What is not to count ------------------------------------------------------------------------
+
+
+def forge_merge(site: Site, people: People, branch: str, *options: str) -> None:
+    """Merge as a forge does, which signs nothing."""
+    command = [*people.settings("forge"), "merge", "-q", "--no-ff", "-m", "merge", *options]
+    site.git(*command, branch)
+
+
+def test_an_old_version_that_a_merge_brings_back_is_nobodys(owned, people):
+    owned.certificate("payments/api")
+    signed = people.commit(owned.root, by="alice")
+    owned.certificate("payments/api", validity="60d")
+    people.commit(owned.root, by="alice")
+    assert endorsement(owned).approvals == {"alice@example.com"}
+    owned.git("checkout", "-q", "-b", "side", signed)
+    forge_merge(owned, people, "main", "-s", "ours")
+    assert endorsement(owned).approvals == frozenset()
+
+
+def test_a_manifest_that_was_removed_and_comes_back_by_a_merge_is_nobodys(owned, people):
+    owned.certificate("payments/api")
+    signed = people.commit(owned.root, by="alice")
+    for suffix in (".yaml", ".csr"):
+        (owned.root / f"{API}{suffix}").unlink()
+    people.commit(owned.root, by="alice")
+    owned.git("checkout", "-q", "-b", "side", signed)
+    forge_merge(owned, people, "main", "-s", "ours")
+    assert endorsement(owned).approvals == frozenset()
+
+
+def test_a_merge_that_takes_the_other_of_two_versions_is_nobodys(owned, people):
+    owned.git("checkout", "-q", "-b", "side")
+    owned.certificate("payments/api")
+    people.commit(owned.root, by="alice")
+    owned.git("checkout", "-q", "main")
+    owned.certificate("payments/api", validity="60d")
+    people.commit(owned.root, by="alice")
+    forge_merge(owned, people, "side", "-X", "theirs")
+    assert endorsement(owned).approvals == frozenset()
+
+
+def test_an_owner_who_takes_an_old_version_again_stands_behind_it(owned, people):
+    owned.certificate("payments/api")
+    people.commit(owned.root, by="alice")
+    before = (owned.root / f"{API}.yaml").read_bytes()
+    owned.certificate("payments/api", validity="60d")
+    people.commit(owned.root, by="carol")
+    owned.write(f"{API}.yaml", before)
+    again = people.commit(owned.root, by="bob")
+    found = endorsement(owned)
+    assert (found.commit, found.approvals) == (again, {"bob@example.com"})
+
+
+@pytest.mark.parametrize("signs", ["a commit", "a file", "both"])
+def test_one_key_is_one_owner_whatever_names_it_has(owned, people, capsys, signs):
+    names = "alice@example.com,bob@example.com"
+    owned.write("allowed_signers", people.line("alice", principals=names))
+    people.commit(owned.root)
+    owned.certificate("first", key="P-256/4")
+    people.commit(owned.root)
+    owned.run()
+    owned.certificate("payments/api")
+    if signs != "a commit":
+        sign(owned, people, "alice", capsys)
+    if signs == "a file":
+        people.commit_unsigned(owned.root)
+    else:
+        people.commit(owned.root, by="alice")
+    found = endorsement(owned)
+    assert found.signers == {"alice@example.com", "bob@example.com"}
+    assert len(found.approvals) == 1
+
+
+def cut_off(site: Site, directory, depth: int) -> Site:
+    """Return a shallow clone that is not deepened."""
+    root = directory / "shallow"
+    git(directory, "clone", "-q", f"--depth={depth}", f"file://{site.root}", str(root))
+    git(root, "fetch", "-q", "origin", "pki-issued:pki-issued")
+    return Site(root, now=site.now)
+
+
+def test_where_history_is_cut_off_nobody_is_known_to_have_signed(owned, people, directory):
+    owned.certificate("payments/api")
+    people.commit_unsigned(owned.root, author="mallory")
+    owned.run()
+    owned.certificate("payments/api", validity="60d")
+    people.commit_unsigned(owned.root, author="mallory")
+    owned.certificate("payments/www", key="P-256/4")
+    people.commit(owned.root, by="alice")
+    with closing(cut_off(owned, directory, depth=1)) as shallow:
+        options = {"read_only": True, "push": False}
+        found = endorsement(shallow, **options)
+        assert (found.signers, found.approvals) == (frozenset(), frozenset())
+        plan = shallow.workspace(**options).plan(shallow.now)
+    [cut] = [f for f in plan.findings if f.code == "trust.history_missing"]
+    assert cut.severity == "warning"
+    assert "certificates/payments/api" in cut.message
+
+
+def test_where_the_commit_reconciled_last_is_gone_nobody_is_believed(owned, people, directory):
+    path = "certificates/payments/_namespace.yaml"
+    text = (owned.root / path).read_text()
+    owned.write("README.md", "further")
+    people.commit_unsigned(owned.root)
+    owned.write(path, text.replace("bob@example.com", "mallory@example.com"))
+    owned.write("allowed_signers", people.allowed("mallory"))
+    owned.certificate("payments/api")
+    people.commit(owned.root, by="mallory")
+    with closing(cut_off(owned, directory, depth=2)) as shallow:
+        options = {"read_only": True, "push": False}
+        found = endorsement(shallow, **options)
+        assert (found.signers, found.approvals) == (frozenset(), frozenset())
+        assert believed_signers(shallow.workspace(**options), shallow.now) == Signers()

@@ -224,6 +224,20 @@ def test_a_merge_cannot_take_back_a_revocation_without_a_signature(signed, peopl
     refused(signed, "trust.commit_not_signed", commit, "certificates/b.")
 
 
+def test_a_merge_brings_nothing_from_another_repository(signed, people, directory):
+    """Whoever signed there, with the same key, did not sign for this one."""
+    other = directory / "staging"
+    git(directory, "init", "-q", "-b", "main", str(other))
+    signed.certificate("staging")
+    for path in (signed.root / "certificates").glob("staging.*"):
+        (other / "certificates").mkdir(exist_ok=True)
+        path.rename(other / "certificates" / path.name)
+    people.commit(other, by="alice")
+    signed.git("fetch", "-q", str(other), "main:side")
+    commit = merge(signed, people, "--allow-unrelated-histories")
+    refused(signed, "trust.commit_not_signed", commit, "forge@example.com")
+
+
 # --- Where it begins and ends --------------------------------------------------------------------
 
 

@@ -38,7 +38,8 @@ CODES: dict[str, Explanation] = explanations(
             "Have the key added to allowed_signers, by somebody who is in it.",
         ),
         "history_missing": (
-            "This clone does not have all commits since the one that was reconciled last.",
+            "This clone does not have all commits since the one that was reconciled last, or those "
+            "that made a manifest what it is.",
             "What is not there cannot be judged, and could be anybody's.",
             "Fetch the whole history: `git fetch --unshallow`, or `fetch-depth: 0` in a workflow.",
         ),
