@@ -26,11 +26,11 @@ from pki_as_code.manifests.policy_names import (
 )
 from pki_as_code.pkix.der import IA5_STRING, UTF8_STRING, read_single
 from pki_as_code.pkix.dns import host_name, mailbox
-from pki_as_code.pkix.names import parse_name
+from pki_as_code.pkix.names import format_name, parse_name
 from pki_as_code.pkix.other_names import SMTP_UTF8_MAILBOX, parse_other_name
 from pki_as_code.plan.policy_readings import (
     addresses_read_as,
-    directory_name_read_as,
+    distinguished_name_read_as,
     host_read_as,
     mailbox_read_as,
     value_read_as,
@@ -259,7 +259,8 @@ def _directory_name_allowed(name: x509.DirectoryName, terms: NameTerms) -> bool:
 
 
 def _directory_name_kept_out(name: x509.DirectoryName, terms: NameTerms) -> bool:
-    return directory_name_read_as(name.value) in map(directory_name_read_as, terms.directory_names)
+    texts = (distinguished_name_read_as(format_name(known)) for known in terms.directory_names)
+    return distinguished_name_read_as(format_name(name.value)) in texts
 
 
 Check = Callable[..., bool]

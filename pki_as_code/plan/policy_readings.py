@@ -17,7 +17,6 @@ from pki_as_code.errors import InvalidValueError
 from pki_as_code.pkix.asn1_values import format_value
 from pki_as_code.pkix.dns import host_name
 from pki_as_code.pkix.general_names import parse_general_name
-from pki_as_code.pkix.names import format_name
 
 LIKE_NAMES: Final = (x509.DNSName, x509.IPAddress, x509.RFC822Name)
 """Names that a common name is taken for."""
@@ -76,9 +75,10 @@ def value_read_as(der: bytes) -> str:
     return mailbox_read_as(format_value(der).partition(":")[2])
 
 
-def directory_name_read_as(name: x509.Name) -> str:
-    """Return a distinguished name for a comparison that ignores case (RFC 5280 section 7.1)."""
-    return " ".join(read_as(format_name(name)).split())
+def distinguished_name_read_as(name: str) -> str:
+    """Return a distinguished name, as `format_name` writes it, as it is compared: without regard
+    to case, and to how many blanks there are (RFC 5280 section 7.1)."""
+    return " ".join(read_as(name).split())
 
 
 def name_read_in(text: str, prefix: str = "") -> x509.GeneralName | None:

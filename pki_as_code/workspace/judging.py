@@ -50,12 +50,14 @@ from pki_as_code.plan.policy_judging import (
     judge_certificate,
     rulebooks,
 )
+from pki_as_code.plan.policy_readings import distinguished_name_read_as
 from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.requests import ResolvedCertificate
 from pki_as_code.plan.shared_changes import TAKEN_UP_LATER
 from pki_as_code.plan.validate import Desired
 from pki_as_code.stores.interface import CertificateFilter, Store
 from pki_as_code.workers import Work, settled_memory
+from pki_as_code.workspace.shared_keys import keys_of_others
 
 OF_ONE_OBJECT = ("certificates/", "revocations/", "watchers/")
 """Places whose manifests nothing else stands on."""
@@ -164,10 +166,13 @@ def judge_changes(
     preview = Preview(desired.manifests, certificates, now, linting_of(desired.manifests, base))
     resolved = {item.loaded.object_id: item for item in desired.certificates}
     keys = {_key_digest(certificate): name for name, certificate in certificates.items()}
-    subjects = {format_name(certificate.subject) for certificate in certificates.values()}
+    subjects = {
+        distinguished_name_read_as(format_name(certificate.subject))
+        for certificate in certificates.values()
+    }
     blocked = _blocked_keys(plan, desired, observation, store)
     books = rulebooks(desired.manifests, base)
-    problems: list[Finding] = []
+    problems = [*keys_of_others(plan, desired, observation, store)]
     changes: list[Change] = []
     marks: set[bytes] = set()
     results = _judged(preview, plan, books, resolved, observation.endorsements)
@@ -310,7 +315,7 @@ def _of_an_authority(
             f"the key is that of authority {owner}",
             help="make a key of its own; an authority's key signs certificates and nothing else",
         )
-    if request.subject in subjects:
+    if distinguished_name_read_as(request.subject) in subjects:
         yield Finding(
             "certificate.subject_of_authority",
             f"{request.subject!r} is the name of an authority",

@@ -184,9 +184,36 @@ def test_the_key_of_an_authority_is_never_certified_for_an_end_entity(site):
     assert site.records() == []
 
 
+def test_the_key_of_another_namespace_is_not_certified(site):
+    """Else its new holder could revoke it, and nobody would have it certified any more."""
+    site.certificate("payments/api")
+    site.commit()
+    site.run()
+    site.certificate("web/copy")
+    site.certificate("payments/second")  # of the same team
+    site.commit()
+    assert errors(site.plan()) == [("csr.key_of_another_namespace", "certificates/web/copy.yaml")]
+    assert told(site.run()) == ["issue payments/second"]
+    site.certificate("payments/api", validity="60d")
+    site.commit()
+    assert told(site.run()) == ["replace payments/api"]
+
+
+def test_a_key_that_two_namespaces_ask_for_at_once_is_certified_for_neither(site):
+    site.certificate("payments/api")
+    site.certificate("web/copy")
+    site.commit()
+    found = {path for code, path in errors(site.plan()) if code == "csr.key_of_another_namespace"}
+    assert found == {"certificates/payments/api.yaml", "certificates/web/copy.yaml"}
+    assert site.run() == []
+
+
+@pytest.mark.parametrize("spelling", [str, str.swapcase, lambda name: name.replace(" ", "  ")])
 @pytest.mark.parametrize("name", ["root", "issuing"])
-def test_the_name_of_an_authority_is_never_that_of_an_end_entity(site, name):
+def test_the_name_of_an_authority_is_never_that_of_an_end_entity(site, name, spelling):
     subject = format_name(site.workspace().authority_certificates()[name].subject)
+    kind, _, text = subject.rpartition("=")
+    subject = f"{kind}={spelling(text)}"
     site.certificate("web", subject=subject)
     site.commit()
     assert ("certificate.subject_of_authority", "certificates/web.yaml") in errors(site.plan())

@@ -146,6 +146,13 @@ CSR = explanations(
             "An authority's key signs certificates and nothing else.",
             "Make a key of its own for the certificate.",
         ),
+        "key_of_another_namespace": (
+            "A certificate is asked for with a key that a manifest of another namespace has.",
+            "A CSR can be copied by whoever reads the repository. Who has the key of another team "
+            "certified could revoke that for a lost key, and the team would get none any more.",
+            "Make a new key and CSR. To move a certificate, remove it from the other namespace "
+            "and reconcile first.",
+        ),
         "key_shared": (
             "Two certificates have the same key.",
             "When one of them must be revoked because its key was lost, so must the other.",
