@@ -95,9 +95,8 @@ def test_a_plan_that_fails_says_where_and_leaves_a_comment(merged, remote, tmp_p
     assert "error" in (tmp_path / "reports/comment.md").read_text()
 
 
-def test_what_is_trusted_is_that_of_where_both_parted(merged, remote, tmp_path):
-    """`--base` is the commit that both branches have, whatever happened to the other since."""
-    base = merged.git("rev-parse", "HEAD~1")
+def test_what_is_trusted_is_that_of_where_it_will_be_merged(merged, remote, tmp_path):
+    """Not of where both parted, which could be a commit before a policy was written."""
     merged.git("checkout", "--quiet", "-b", "other", "HEAD~1")
     merged.commit("meanwhile")
     merged.git("push", "--quiet", "origin", "other")
@@ -107,7 +106,7 @@ def test_what_is_trusted_is_that_of_where_both_parted(merged, remote, tmp_path):
     path = with_pkictl('echo "pkictl $*"', tmp_path / "bin")
     ran = end_step(*start_step(step, values, place, tmp_path, PATH=path))
     (line,) = [line for line in ran.log.splitlines() if " plan " in line]
-    assert f"--base {base} " in line
+    assert "--base origin/other " in line
     assert line.startswith("pkictl --offline plan --ref HEAD")
 
 
