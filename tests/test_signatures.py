@@ -18,6 +18,7 @@ from pki_as_code.gitplumbing import (
     read_commits,
     takes_back,
 )
+from pki_as_code.gitplumbing.signatures import common_ancestor
 from pki_as_code.model import SignedCommit
 from pki_as_code.plan.signers import identify, parse_signers
 from tests.people import People, execute, gpg_home, needs_gpg, without_programs
@@ -263,7 +264,7 @@ def test_a_graph_of_commits_that_lies_is_not_asked(root, people):
     assert execute(root, "git", *trusting) == ""  # what git says by itself
     repository = GitRepository.discover(root)
     assert not repository.is_ancestor(first, last)
-    assert repository.common_ancestor([first, last]) is None
+    assert common_ancestor(repository, [first, last]) is None
     [change] = changes_between(repository, first, last, PLACES)
     assert (change.commit, change.parents) == (other, ())
 

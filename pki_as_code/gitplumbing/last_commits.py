@@ -6,8 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Final
 
-from pki_as_code.gitplumbing.repository import AS_STORED, GitRepository, object_id
-from pki_as_code.gitplumbing.signatures import CommitChange, changes_between, takes_back
+from pki_as_code.gitplumbing.process import AS_STORED
+from pki_as_code.gitplumbing.repository import GitRepository, object_id
+from pki_as_code.gitplumbing.signatures import (
+    CommitChange,
+    changes_between,
+    common_ancestor,
+    takes_back,
+)
 
 _PATHS_NAMED: Final = 500
 _SIDES: Final = 2
@@ -41,6 +47,21 @@ def commits_of_content(
     return found
 
 
+def versions_of(repository: GitRepository, commit: str, path: str) -> list[str]:
+    """Return a commit for each content that a file had, on any line of history, newest first."""
+    found: dict[str, str] = {}
+    records = repository.stream(
+        *AS_STORED, "log", "--format=//%H", "--topo-order", "--full-history", "--raw",
+        "--no-abbrev", "--no-renames", "-c", "--root", "-z", "--end-of-options",
+        object_id(commit), "--", path,
+    )  # fmt: skip
+    with closing(records):
+        for id, _, blob in _changes(records):
+            if blob.strip("0"):  # else it was removed
+                found.setdefault(blob, id)
+    return list(found.values())
+
+
 def disputed_paths(
     repository: GitRepository, commit: str, last: Mapping[str, str]
 ) -> frozenset[str]:
@@ -52,7 +73,7 @@ def disputed_paths(
     """
     if not last:
         return frozenset()
-    base = repository.common_ancestor(sorted(set(last.values())))
+    base = common_ancestor(repository, sorted(set(last.values())))
     places = sorted(last)
     if len(places) > _PATHS_NAMED:
         places = sorted({path.partition("/")[0] for path in places})

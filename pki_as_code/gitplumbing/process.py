@@ -52,6 +52,10 @@ _OPTIONS: Final = (
     "--no-replace-objects",
     "--no-pager",
 )
+AS_STORED: Final = ("-c", "core.commitGraph=false")
+"""The graph of commits that a clone may keep beside them says what the parents of each are: for
+whoever decides by history, only what the commits themselves say counts."""
+
 _LITERAL: Final = "--literal-pathspecs"
 _REFUSING_LITERAL: Final = frozenset({"check-ignore"})
 """Commands that stop when they are told to take paths literally."""

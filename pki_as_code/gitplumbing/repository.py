@@ -16,10 +16,6 @@ from pki_as_code.gitplumbing.locks import LOCK_ATTEMPTS, wait_for_locks
 
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 
-AS_STORED: Final = ("-c", "core.commitGraph=false")
-"""The graph of commits that a clone may keep beside them says what the parents of each are: for
-whoever decides by history, only what the commits themselves say counts."""
-
 # Commands that look at the working tree, and would run the filters that the repository's own
 # configuration names.
 _WORKING_TREE_COMMANDS: Final = frozenset(
@@ -157,19 +153,13 @@ class GitRepository(NamedTuple):
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Tell whether `ancestor` is `descendant` or one of the commits it stands on."""
+        commits = object_id(ancestor), object_id(descendant)
         done = process.run(
             self.root,
-            [*AS_STORED, "merge-base", "--is-ancestor", object_id(ancestor), object_id(descendant)],
+            [*process.AS_STORED, "merge-base", "--is-ancestor", *commits],
             accept=(0, 1),
         )
         return done.returncode == 0
-
-    def common_ancestor(self, commits: Sequence[str]) -> str | None:
-        """Return a commit that all of these stand on, one of the latest; None without any."""
-        output = self.run(
-            *AS_STORED, "merge-base", "--octopus", *map(object_id, commits), accept=(0, 1)
-        )
-        return output.decode("ascii").strip() or None
 
     def has_commit(self, commit: str) -> bool:
         """Tell whether the commit is in this repository."""

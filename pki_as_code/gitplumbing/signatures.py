@@ -17,7 +17,8 @@ from typing import Final, NamedTuple
 
 from pki_as_code.errors import RepositoryError
 from pki_as_code.gitplumbing import process
-from pki_as_code.gitplumbing.repository import AS_STORED, GitRepository, object_id
+from pki_as_code.gitplumbing.process import AS_STORED
+from pki_as_code.gitplumbing.repository import GitRepository, object_id
 from pki_as_code.model import SignedCommit
 
 _FORMAT: Final = "%x00".join(["%H", "%an", "%ae", "%s", "%G?", "%GS", "%GF", "%GP"])
@@ -106,6 +107,14 @@ def _groups(output: bytes) -> Iterator[tuple[str, frozenset[str]]]:
         yield commit, frozenset(paths)
 
 
+def common_ancestor(repository: GitRepository, commits: Collection[str]) -> str | None:
+    """Return a commit that all of these stand on, one of the latest; None without any."""
+    output = repository.run(
+        *AS_STORED, "merge-base", "--octopus", *map(object_id, commits), accept=(0, 1)
+    )
+    return output.decode("ascii").strip() or None
+
+
 def takes_back(repository: GitRepository, change: CommitChange) -> frozenset[str]:
     """
     Return the paths in which a merge of two is not what merging them gives by itself.
@@ -115,7 +124,7 @@ def takes_back(repository: GitRepository, change: CommitChange) -> frozenset[str
     all where the sides have nothing in common, since no side then began from the other.
     """
     first, second = change.parents
-    if repository.common_ancestor(change.parents) is None:
+    if common_ancestor(repository, change.parents) is None:
         return change.paths
     of_first, of_second = change.differs
     found = set(of_first & of_second)

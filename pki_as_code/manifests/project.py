@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -134,3 +134,11 @@ class Project(Manifest):
     kind: Literal["Project"]
     spec: ProjectSpec = ProjectSpec.model_construct()
     """The settings."""
+
+
+DEFAULT_STORE: Final = "git:pki-issued"
+
+
+def store_named_by(project: Project | None) -> str:
+    """Return the store that a project names, or the one that is taken where none is named."""
+    return (project.spec.store if project is not None else None) or DEFAULT_STORE

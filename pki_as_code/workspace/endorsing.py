@@ -49,13 +49,14 @@ class Endorsing:
     """
     One revision (or working tree), and the commit whose word counts: `base`, reconciled last.
 
-    Where there was none yet, the revision speaks for itself; where it is not here, nobody does.
+    Where there was none yet (an empty text), the revision speaks for itself; where it is not here,
+    or nobody knows which one it is (None), nobody does.
     """
 
     repository: GitRepository
     commit: str
     tree: Tree
-    base: str
+    base: str | None
     now: datetime
 
     def endorsements(
@@ -203,6 +204,12 @@ def _are_asked_for(manifests: ManifestSet) -> bool:
         or bool(manifests.of(Policy))
         or (project is not None and project.manifest.spec.trust.require_signed_commits)
     )
+
+
+def asks_for_approvals(manifests: ManifestSet) -> bool:
+    """Tell whether a policy wants owners to have signed."""
+    asked = (loaded.manifest.spec.approvals for loaded in manifests.of(Policy).values())
+    return any(approvals.require_signature or approvals.min_owners for approvals in asked)
 
 
 def attached(loaded: Sequence[Loaded[Any]]) -> dict[str, bytes]:

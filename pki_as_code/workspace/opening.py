@@ -12,14 +12,13 @@ from pki_as_code.gitplumbing import GitRepository, RevisionTree, deepen, remote_
 from pki_as_code.increments.planning import Increments
 from pki_as_code.increments.scope import SHARED
 from pki_as_code.manifests.load import LoadResult, load_manifests
-from pki_as_code.manifests.project import FULL_EVERY
+from pki_as_code.manifests.project import FULL_EVERY, store_named_by
 from pki_as_code.manifests.tree import Tree, WorkingTree
 from pki_as_code.stores import open_store
 from pki_as_code.stores.interface import Store
 from pki_as_code.workspace.trust_base import load_trust_base
 from pki_as_code.workspace.view import Workspace
 
-DEFAULT_STORE = "git:pki-issued"
 _REMOTE = "origin"
 
 LookAt = Literal["none", "use", "renew"]
@@ -58,8 +57,7 @@ def load_repository(
 def store_uri(loaded: LoadResult, override: str | None) -> str:
     """Return which store is meant: the option or `PKI_STORE`, else pki.yaml's, else the default."""
     project = loaded.manifests.project
-    configured = project.manifest.spec.store if project else None
-    return override or configured or DEFAULT_STORE
+    return override or store_named_by(project.manifest if project else None)
 
 
 def open_workspace(
@@ -91,7 +89,7 @@ def open_workspace(
     uri = store_uri(loaded, store)
     opened = open_store(uri, repository, root=repository.root, push=push, read_only=read_only)
     if commit and push and not read_only:
-        _complete_history(repository, commit, opened)
+        _complete_history(repository, commit, loaded, opened)
     kept = None
     if shared is not None and isinstance(tree, RevisionTree):
         project = loaded.manifests.project
@@ -102,17 +100,23 @@ def open_workspace(
             full=increments == "renew",
             full_every=project.manifest.spec.full_every if project else FULL_EVERY,
         )
-    return Workspace(repository, commit, tree, loaded, opened, kept, trust_base)
+    return Workspace(
+        repository, commit, tree, loaded, opened, kept, trust_base, store_is_given=bool(store)
+    )
 
 
-def _complete_history(repository: GitRepository, commit: str, store: Store) -> None:
+def _complete_history(
+    repository: GitRepository, commit: str, loaded: LoadResult, store: Store
+) -> None:
     """
-    Fetch the history between what was reconciled last and `commit`.
+    Fetch the history between what was reconciled last and `commit`; all, where it is judged.
 
     Where it cannot be, or the store not be read, whoever needs it next says so.
     """
     if not repository.is_shallow() or remote_url(repository, _REMOTE) is None:
         return
+    project = loaded.manifests.project
+    signed = project is not None and project.manifest.spec.trust.require_signed_commits
     with suppress(RepositoryError, StoreError):
-        if store.last_reconciled() not in {None, commit}:
+        if signed or store.last_reconciled() not in {None, commit}:
             deepen(repository, _REMOTE, commit)

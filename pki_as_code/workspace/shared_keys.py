@@ -2,8 +2,8 @@
 Keys that another namespace has: whose it is first keeps it.
 
 A CSR is in the repository for all to read, and proves its key to whoever copies it. A team that had
-another's key certified could then revoke its own certificate for a lost key, and nobody would get one
-for that key any more.
+another's key certified could then revoke its own certificate for a lost key, and nobody would get
+one for that key any more.
 """
 
 from __future__ import annotations

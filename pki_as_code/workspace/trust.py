@@ -22,7 +22,7 @@ from pki_as_code.gitplumbing import (
     read_commits,
     takes_back,
 )
-from pki_as_code.gitplumbing.repository import AS_STORED
+from pki_as_code.gitplumbing.process import AS_STORED
 from pki_as_code.manifests.load import load_manifests
 from pki_as_code.manifests.project import Project
 from pki_as_code.manifests.tree import PLACES, PROJECT_FILE
@@ -36,6 +36,7 @@ from pki_as_code.plan.signers import (
     identity_finding,
     parse_signers,
 )
+from pki_as_code.workspace.moved_store import moved_store
 
 if TYPE_CHECKING:
     from pki_as_code.workspace.view import Workspace
@@ -65,8 +66,12 @@ def trust_findings(workspace: Workspace, now: datetime) -> list[Finding]:
     """
     Return an error for each commit since the last reconciled one that is not by whom it should be.
 
-    Nothing unless `trust.requireSignedCommits` is set, here or in the commit reconciled last.
+    Nothing unless `trust.requireSignedCommits` is set, here or in the commit reconciled last; and
+    nothing else where the store, which names that commit, is not the one that it was.
     """
+    moved = moved_store(workspace, where_signed=True)
+    if moved is not None:
+        return [moved]
     commits = _range_of(workspace)
     if commits is None:
         return []
@@ -118,20 +123,22 @@ def signers_at(repository: GitRepository, commit: str, now: datetime) -> Signers
 def believed_signers(workspace: Workspace, now: datetime) -> Signers:
     """Return whose signatures a run believes: by the commit reconciled last, else by its own."""
     repository = workspace.repository
-    anchor = anchor_of(repository, workspace.store.last_reconciled() or "", workspace.commit)
+    base = workspace.store.last_reconciled() or ""
+    known = moved_store(workspace, where_signed=True) is None
+    anchor = anchor_of(repository, base if known else None, workspace.commit)
     return signers_at(repository, anchor, now) if anchor else Signers()
 
 
-def anchor_of(repository: GitRepository, base: str, commit: str) -> str:
+def anchor_of(repository: GitRepository, base: str | None, commit: str) -> str:
     """
     Return the commit whose word counts, of signers and owners; empty for nobody's.
 
-    That is `base`. What is looked at speaks for itself only where there is none: in a clone that
-    does not have the base it would else be enough to cut it off.
+    That is `base`; None is of nobody. What is looked at speaks for itself only where there is none:
+    in a clone that does not have the base it would else be enough to cut it off.
     """
-    if not base:
+    if base == "":
         return commit
-    return base if repository.has_commit(base) else ""
+    return base if base and repository.has_commit(base) else ""
 
 
 def _read(tree: RevisionTree, path: str) -> bytes:

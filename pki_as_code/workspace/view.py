@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -21,6 +21,7 @@ from pki_as_code.model import (
     Finding,
     ObjectId,
     Plan,
+    Severity,
 )
 from pki_as_code.plan.authorities import committed_key, key_path, key_uri
 from pki_as_code.plan.linting import Linting
@@ -30,7 +31,7 @@ from pki_as_code.plan.policy_judging import TrustBase
 from pki_as_code.plan.responders import responder_key_uri
 from pki_as_code.plan.validate import Desired, resolve_all, validate_manifests
 from pki_as_code.stores.interface import Store
-from pki_as_code.workspace.endorsing import Endorsing
+from pki_as_code.workspace.endorsing import Endorsing, asks_for_approvals
 from pki_as_code.workspace.judging import (
     about,
     check_findings,
@@ -41,6 +42,7 @@ from pki_as_code.workspace.judging import (
     without_faulty,
     without_old_notices,
 )
+from pki_as_code.workspace.moved_store import moved_store
 from pki_as_code.workspace.observing import observe
 from pki_as_code.workspace.trust_base import base_findings
 
@@ -63,6 +65,9 @@ class Workspace:
 
     base: TrustBase | None = None
     """A revision whose policies hold as well; None when those of this one decide."""
+
+    store_is_given: bool = False
+    """Whoever runs the program named the store, and not pki.yaml."""
 
     @property
     def root(self) -> Path:
@@ -131,15 +136,24 @@ class Workspace:
             retry=retry,
         )
         made = without_old_notices(make_plan(desired, observation, frame), basis.scope)
-        believed = frame.base or (self.base.commit if self.base is not None else "")
+        believed, moved = self._believed(desired.manifests, frame.base)
         endorsing = Endorsing(self.repository, self.commit, self.tree, believed, now)
         endorsements, unsigned = endorsing.endorsements(made, desired.manifests)
         observation = replace(observation, endorsements=endorsements)
         made, problems = judge_changes(made, desired, observation, self.store, now, self.base)
-        plan = without_faulty(made, [*findings, *unsigned, *problems])
+        plan = without_faulty(made, [*findings, *moved, *unsigned, *problems])
         if self.increments is not None and remember and not (only or retry):
             self.increments.remember(made, plan, basis, observation, head)
         return plan
+
+    def _believed(
+        self, manifests: ManifestSet, reconciled: str
+    ) -> tuple[str | None, Sequence[Finding]]:
+        """Return the commit whose owners and signers count; None for nobody's, with the reason."""
+        moved = moved_store(self, where_signed=False) if asks_for_approvals(manifests) else None
+        if moved is not None:
+            return None, [replace(moved, severity=Severity.WARNING)]
+        return reconciled or (self.base.commit if self.base is not None else ""), ()
 
     def _basis(self, now: datetime) -> Basis:
         if self.increments is None:

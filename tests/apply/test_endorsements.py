@@ -404,3 +404,32 @@ def test_where_the_commit_reconciled_last_is_gone_nobody_is_believed(owned, peop
         found = endorsement(shallow, **options)
         assert (found.signers, found.approvals) == (frozenset(), frozenset())
         assert believed_signers(shallow.workspace(**options), shallow.now) == Signers()
+
+
+def test_no_owner_is_believed_by_a_store_that_comes_with_the_change(owned, people):
+    owned.add(
+        {
+            "policies/owners.yaml": manifest(
+                "Policy",
+                "owners",
+                {
+                    "effect": "Grant",
+                    "allow": {"dns": [{"suffix": "example.com"}]},
+                    "approvals": {"requireSignature": True},
+                },
+            )
+        }
+    )
+    people.commit(owned.root)
+    owned.run()
+    owned.certificate("payments/api", subject="CN=api.example.com")
+    people.commit(owned.root, by="alice")
+    owned.git("branch", "own", "pki-issued")
+    assert errors(owned.workspace(store=None).plan(owned.now)) == []
+    text = (owned.root / "pki.yaml").read_text()
+    owned.write("pki.yaml", text.replace("spec:\n", "spec:\n  store: git:own\n", 1))
+    people.commit_unsigned(owned.root, author="mallory")
+    plan = owned.workspace(store=None).plan(owned.now)
+    assert errors(plan) == [("policy.not_signed", f"{API}.yaml")]
+    assert "trust.store_moved" in {finding.code for finding in plan.findings}
+    assert errors(owned.workspace(store="git:own").plan(owned.now)) == []

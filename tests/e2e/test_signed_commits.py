@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import pytest
 
 from tests.e2e.conftest import Repository, environment, make_csr
@@ -103,6 +106,57 @@ def test_programs_and_names_of_a_hostile_clone_do_nothing(signed, people, tmp_pa
         assert "\x1b[31m" not in said
         assert "trust.signature_" in said
     assert not (tmp_path / "ran").exists()
+
+
+def forge_store(signed: Repository, commit: str, branch: str) -> None:
+    """Make a store, as anybody could in a branch of his own, in which `commit` was reconciled."""
+    name = "ledger/000000000000.jsonl"
+    lines = signed.git("show", f"pki-issued:{name}").splitlines()
+    entry = {**json.loads(lines[-1]), "type": "reconciled", "commit": commit}
+    entry |= {"seq": len(lines), "prev": hashlib.sha256(lines[-1].encode()).hexdigest()}
+    lines.append(json.dumps(entry, sort_keys=True, separators=(",", ":")))
+    path = signed.write(".git/forged-ledger", "\n".join(lines) + "\n")
+    blob = signed.git("hash-object", "-w", str(path))
+    index = ["-c", "core.sparseCheckout=false", "worktree", "add", "-q", "--no-checkout"]
+    place = signed.root.parent / "forged-store"
+    signed.git(*index, "-b", branch, str(place), "pki-issued")
+    for command in (
+        ["read-tree", "pki-issued"], ["update-index", "--cacheinfo", f"100644,{blob},{name}"],
+        ["commit", "-q", "--amend", "--no-edit"],
+    ):  # fmt: skip
+        signed.git("-C", str(place), *command)
+
+
+@pytest.mark.parametrize("also", ["", "the end of the rule"])
+def test_a_change_does_not_bring_along_the_store_that_says_who_is_believed(signed, people, also):
+    signed.ask("web")
+    people.commit(signed.root)
+    signed.run("reconcile")
+    signed.ask("evil")
+    text = (signed.root / "pki.yaml").read_text().replace("spec:\n", "spec:\n  store: git:evil\n")
+    if also:
+        text = text.replace("requireSignedCommits: true", "requireSignedCommits: false")
+    signed.write("pki.yaml", text)
+    commit = people.commit_unsigned(signed.root, author="mallory")
+    forge_store(signed, commit, "evil")
+    before = signed.git("rev-parse", "evil")
+    for command in (["plan"], ["plan", "--ref", "HEAD"], ["reconcile"]):
+        done = signed.run(*command, expect=4)
+        assert "trust.store_moved" in done.out + done.err, command
+    assert signed.git("rev-parse", "evil") == before
+    done = signed.run("--store", "git:pki-issued", "reconcile", expect=4)
+    assert "trust.commit_not_signed" in done.err
+
+
+def test_a_store_that_was_moved_is_named_by_whoever_reconciles(signed, people):
+    signed.git("branch", "moved", "pki-issued")
+    text = (signed.root / "pki.yaml").read_text()
+    signed.write("pki.yaml", text.replace("spec:\n", "spec:\n  store: git:moved\n"))
+    signed.ask("web")
+    people.commit(signed.root)
+    assert "PKI_STORE" in signed.run("reconcile", expect=4).err
+    signed.run("reconcile", env={"PKI_STORE": "git:moved"})
+    assert signed.run("plan", env={"PKI_STORE": "git:moved"}).code == 0
 
 
 def test_what_is_signed_for_a_manifest_is_printed(signed):

@@ -43,6 +43,13 @@ CODES: dict[str, Explanation] = explanations(
             "What is not there cannot be judged, and could be anybody's.",
             "Fetch the whole history: `git fetch --unshallow`, or `fetch-depth: 0` in a workflow.",
         ),
+        "store_moved": (
+            "pki.yaml names another store than in an earlier version.",
+            "The store says which commit was reconciled last, and so who is believed. A change "
+            "that brings a store of its own would be judged by what it says itself.",
+            "Undo it. When the store was moved, name the new one with `--store` or PKI_STORE in "
+            "the job that reconciles, which is outside of what is judged.",
+        ),
         "not_signed": (
             "ssh-keygen did not make a signature.",
             "Without it nobody has signed for the manifest.",
