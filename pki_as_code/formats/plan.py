@@ -9,6 +9,7 @@ from typing import assert_never
 
 from pki_as_code.escape import safe
 from pki_as_code.formats.findings import format_finding, sort_findings
+from pki_as_code.formats.requests import format_asked, format_names, format_purposes
 from pki_as_code.formats.terminal import (
     BOLD,
     CYAN,
@@ -29,7 +30,6 @@ from pki_as_code.model import (
     AdoptCertificate,
     AdoptCrl,
     BlockKey,
-    CertificateRequest,
     Change,
     Finding,
     FinishReservation,
@@ -208,8 +208,7 @@ def _change_row(change: Change) -> Row:
             issuer, details = request.issuer, _issue_details(change) + _allowed_by(change)
         case FinishReservation(reservation=reservation, request=request):
             serial = format_serial_number(reservation.serial_number)
-            asked = f"{_lifetime(request)}  {_names(request)}"
-            told = f"{serial}  {asked}  {_reasons(change.reasons)}"
+            told = f"{serial}  {format_asked(request)}  {_reasons(change.reasons)}"
             issuer, details = reservation.issuer, told + _allowed_by(change)
         case AbandonReservation(reservation=reservation):
             serial = format_serial_number(reservation.serial_number)
@@ -250,9 +249,12 @@ def _crl_details(change: PublishCrl | AdoptCrl) -> str:
 
 
 def _issue_details(change: IssueCertificate) -> str:
+    request = change.request
+    if change.action is Action.REPLACE:
+        return f"{_reasons(change.reasons)}{format_purposes(request)}"
     if change.action is not Action.ISSUE:
         return _reasons(change.reasons)
-    details = f"{_lifetime(change.request)}  {_names(change.request)}"
+    details = format_asked(request)
     if change.source is not None:
         details += f"   {safe(change.source.path)}:{change.source.line}"
     return details
@@ -266,26 +268,8 @@ def _adopted(change: AdoptAuthority | AdoptCertificate) -> str:
     if isinstance(change, AdoptAuthority):
         return _reasons(change.reasons)
     serial = format_serial_number(change.serial_number)
-    names = [_bare(name) for name in change.subject_alternative_names]
-    shown = safe(", ".join(names) or change.subject)
+    shown = format_names(change.subject_alternative_names, change.subject)
     return f"{serial}  until {format_date(change.not_after)}  {shown}   {safe(change.path)}"
-
-
-def _lifetime(request: CertificateRequest) -> str:
-    if request.not_after is not None:
-        return f"until {format_date(request.not_after)}"
-    return format_seconds(request.validity_seconds or 0)
-
-
-def _names(request: CertificateRequest) -> str:
-    """Return every name, none left out: what is not shown is not reviewed."""
-    names = [_bare(name) for name in request.subject_alternative_names]
-    return safe(", ".join(names) or request.subject)
-
-
-def _bare(name: str) -> str:
-    """Return a DNS name or an address without its type, as people write it."""
-    return name.removeprefix("DNS:").removeprefix("IP:")
 
 
 def _reasons(reasons: tuple[Reason, ...]) -> str:

@@ -24,6 +24,7 @@ from pki_as_code.model import (
     PublishCrl,
     Reason,
     Refusal,
+    RequestedExtension,
     ReleaseHold,
     RenameObject,
     Reservation,
@@ -115,9 +116,10 @@ def test_a_plan_is_printed_as_documented():
         "Plan for 4c1f9e2 (base 1a2b3c4), store git:pki-issued\n"
         "\n"
         "  + issue    certificate payments/api  issuing  90d  "
-        "api.payments.example.com, 10.0.0.7   certificates/payments/api.yaml:4\n"
+        "api.payments.example.com, 10.0.0.7  O=Example,CN=api.payments.example.com  "
+        "for any purpose   certificates/payments/api.yaml:4\n"
         "  ~ replace  certificate web           issuing  "
-        "RequestChanged: subjectAltNames +www2.example.com\n"
+        "RequestChanged: subjectAltNames +www2.example.com  for any purpose\n"
         "  - revoke   certificate old-vpn       issuing  7A:BB:32  keyCompromise\n"
         "  ! refuse   certificate legacy        "
         "removed while valid until 2027-02-21 (deletionPolicy Refuse)\n"
@@ -221,6 +223,24 @@ def test_every_action_has_a_mark_and_is_printed():
         "412 unchanged." in text
     )
     assert "certificate new           issuing  was old  Because: of it" in text
+
+
+def test_whoever_approves_sees_names_subject_and_purposes():
+    given = (RequestedExtension("extendedKeyUsage", False, ["serverAuth", "codeSigning"]),)
+    for names, subject, told in (
+        (("DNS:a.example",), "CN=a.example", "90d  a.example  for serverAuth, codeSigning"),
+        (("DNS:a.example",), "", "90d  a.example  for serverAuth, codeSigning"),
+        (("DNS:a.example",), "O=Bank,CN=a", "90d  a.example  O=Bank,CN=a  for serverAuth, code"),
+        ((), "O=Bank,CN=a", "90d  O=Bank,CN=a  for serverAuth, codeSigning"),
+        (("DNS:xn--pypal-4ve.com",), "", "xn--pypal-4ve.com (p\u0430ypal.com)  for serverAuth"),
+    ):
+        request = make_request(subject_alternative_names=names, subject=subject, extensions=given)
+        change = IssueCertificate(request, Action.ISSUE, (), None)
+        assert told in format_plan(make_plan(changes=(change,)))
+    change = replace(REPLACE, request=make_request(extensions=given))
+    assert "www2.example.com  for serverAuth, codeSigning" in format_plan(
+        make_plan(changes=(change,))
+    )
 
 
 def test_every_reason_is_shown():

@@ -188,6 +188,22 @@ OTHERS = {
         why="A certificate cannot say that there are no revocations and where they are.",
         remedy=_REMEDY,
     ),
+    **explanations(
+        "unicode",
+        {
+            "misread": (
+                "A name has letters that look like others, or letters of several scripts in one "
+                "word.",
+                "Whoever reviews it sees another name than the one that is signed, for example "
+                "with a Cyrillic а in place of a Latin one. It is a warning: names in two "  # noqa: RUF001
+                "scripts exist.",
+                "Make sure that the name is the one that was meant; the message gives the letters "
+                "by their Unicode names.",
+            )
+        },
+        why="Unicode Technical Standard 39 says which letters are mistaken for each other.",
+        remedy=_REMEDY,
+    ),
 }
 
 CODES: dict[str, Explanation] = {**RFC5280, **CABF, **OTHERS}

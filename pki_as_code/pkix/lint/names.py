@@ -25,7 +25,9 @@ from pki_as_code.pkix.lint.base import (
     Linted,
     error,
     label,
+    warning,
 )
+from pki_as_code.pkix.lookalikes import why_misread
 from pki_as_code.pkix.uris import absolute_uri
 
 OTHER_NAME: Final = 0xA0
@@ -86,6 +88,43 @@ def alternative_names_do_not_repeat(linted: Linted) -> Iterator[Finding]:
             yield error("rfc5280.repeated_name", "subjectAltName has a name twice")
             return
         seen.add(name.encoding)
+
+
+def names_are_not_misread(linted: Linted) -> Iterator[Finding]:
+    """UTS 39 sections 4 and 5: who approves a name by reading it should read what it is."""
+    subject = linted.raw.subject
+    # ASCII is what most are. Lengths and OIDs may have higher octets, too: then it is looked at.
+    if not subject.encoding.isascii() or _has_a_label(subject):
+        yield from _misread((text for _, value in _attributes(subject) for text in _strings(value)),
+                            "the subject")  # fmt: skip
+    names = linted.members(SUBJECT_ALTERNATIVE_NAME) or ()
+    yield from _misread(
+        (text for name in names for text in _texts_to_read(name)), label(SUBJECT_ALTERNATIVE_NAME)
+    )
+
+
+def _texts_to_read(name: der.Tlv) -> Iterator[str]:
+    if name.tag in _TEXT_CHECKS:
+        if _has_a_label(name):
+            yield name.content.decode("ascii", "backslashreplace")
+    elif name.is_constructed:
+        yield from _strings(name)
+
+
+def _has_a_label(value: der.Tlv) -> bool:
+    return b"xn--" in value.encoding.lower()
+
+
+def _misread(texts: Iterator[str], where: str) -> Iterator[Finding]:
+    for text in texts:
+        reason = why_misread(text)
+        if reason is not None:
+            shown = f"{quoted(text)} in {where}" if text.isascii() else where
+            yield warning(
+                "unicode.misread",
+                f"{shown} may be taken for another name: {reason}",
+                help_text="make sure that this is the name that was meant, letter by letter",
+            )
 
 
 def general_name_findings(name: der.Tlv, where: str) -> Iterator[Finding]:
@@ -231,4 +270,5 @@ LINTS = (
     subject_repeats_nothing,
     alternative_names_are_well_formed,
     alternative_names_do_not_repeat,
+    names_are_not_misread,
 )
