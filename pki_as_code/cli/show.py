@@ -70,6 +70,7 @@ def _find(
 ) -> tuple[ObjectId, CertificateRecord | None]:
     """Return the object that is meant: by its name, else by serial number or common name."""
     from pki_as_code.errors import NotFoundError
+    from pki_as_code.escape import quoted
     from pki_as_code.manifests.authority import CertificateAuthority
     from pki_as_code.manifests.certificate import Certificate
     from pki_as_code.model import CERTIFICATE, DEFAULT_NAMESPACE, ObjectId
@@ -90,7 +91,7 @@ def _find(
     ]
     if len(named) > 1:
         raise NotFoundError(
-            f"{name!r} fits several: a certificate and an authority",
+            f"{quoted(name)} fits several: a certificate and an authority",
             help="say which with --kind certificate or --kind authority",
             code="name.ambiguous",
         )
@@ -109,7 +110,7 @@ def _find(
             if kind is not None or error.code == "name.ambiguous":
                 raise
             raise NotFoundError(
-                f"neither a certificate nor an authority is called {name!r}",
+                f"neither a certificate nor an authority is called {quoted(name)}",
                 help="`pkictl list_certs --expired --revoked` and `pkictl list_cas` show them",
                 code="name.not_found",
             ) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from difflib import get_close_matches
 
+from pki_as_code.escape import quoted
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import Loaded, ManifestSet
@@ -103,7 +104,8 @@ def dangling(field: str, kind: str, wanted: str, known: list[str]) -> Finding:
     close = get_close_matches(wanted, known, n=1)
     listed = ", ".join(sorted(known)[:10]) or "none"
     meant = f"did you mean `{close[0]}`?" if close else f"there are: {listed}"
-    return Finding("reference.not_found", f"{field}: no {kind} is called {wanted!r}", help=meant)
+    told = f"{field}: no {kind} is called {quoted(wanted)}"
+    return Finding("reference.not_found", told, help=meant)
 
 
 def validity_of_certificate(

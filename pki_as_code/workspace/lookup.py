@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from pki_as_code.errors import InvalidValueError, NotFoundError
-from pki_as_code.escape import safe
+from pki_as_code.escape import quoted, safe
 from pki_as_code.model import CERTIFICATE, DEFAULT_NAMESPACE, CertificateRecord, ObjectId
 from pki_as_code.pkix.serial_numbers import (
     format_serial_number,
@@ -103,7 +103,7 @@ def find_authority_name(authorities: Mapping[str, x509.Certificate], text: str) 
     if not found:
         known = "\n".join(describe(name) for name in sorted(authorities)) or "there is none yet"
         raise NotFoundError(
-            f"no certification authority is called {text!r}",
+            f"no certification authority is called {quoted(text)}",
             help=f"there are:\n{known}" if authorities else "`pkictl init_ca` makes one",
             code="name.no_authority",
         )
@@ -167,14 +167,14 @@ def _only(what: str, text: str, found: Sequence[T], describe: Callable[[T], str]
         return found[0]
     if not found:
         raise NotFoundError(
-            f"no {what} is called {text!r}",
+            f"no {what} is called {quoted(text)}",
             help="`pkictl list_certs --expired --revoked` shows what there is",
             code="name.not_found",
         )
     listed = "\n".join(describe(item) for item in found[:_CANDIDATES])
     more = "\n..." if len(found) > _CANDIDATES else ""
     raise NotFoundError(
-        f"{text!r} fits several: say more of it",
+        f"{quoted(text)} fits several: say more of it",
         help=f"it could be:\n{listed}{more}",
         code="name.ambiguous",
     )

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pki_as_code.errors import NotFoundError, RepositoryError
+from pki_as_code.escape import quoted
 from pki_as_code.manifests.load import ManifestSet, load_manifests
 from pki_as_code.manifests.overlay import OverlayTree
 from pki_as_code.manifests.policy import Policy
@@ -86,7 +87,7 @@ def _check_named(places: Mapping[str, str], files: Sequence[str]) -> None:
     for path, place in places.items():
         if not any(_is_in(file, [place]) for file in files):
             raise NotFoundError(
-                f"there is no file {path!r} that is checked, nor a directory with one",
+                f"there is no file {quoted(path)} that is checked, nor a directory with one",
                 help="name manifests, or directories with manifests; without any, all are checked",
                 code="path.not_found",
             )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import jsonschema
+import pytest
 
 from pki_as_code.formats import FINDING_FORMATS, PLAN_FORMATS
 from pki_as_code.formats.codes import CODES
@@ -15,14 +16,14 @@ from pki_as_code.formats.sarif import fingerprints
 from pki_as_code.model import Finding
 from tests.formats.conftest import is_inert
 from tests.formats.hostile import FOUND, WARNING, any_text, hostile_plan, shows_nothing_hidden
-from tests.formats.sarif_parts import SARIF
+from tests.formats.sarif_parts import check_sarif
 from tests.formats.test_findings import DENIED, TYPO
 from tests.formats.test_plan import everything
 
 
 def sarif_of(text: str) -> dict[str, Any]:
     log = json.loads(text)
-    jsonschema.Draft7Validator(SARIF, format_checker=jsonschema.FormatChecker()).validate(log)
+    check_sarif(log)
     (run,) = log["runs"]
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     assert len(rules) == len(set(rules))
@@ -91,3 +92,11 @@ def test_sarif_holds_any_text(text):
     for result in run["results"]:
         assert not re.search(r"(?<!\\)[\[\]]", result["message"]["text"].replace("\\\\", ""))
         assert shows_nothing_hidden(result["message"]["text"])
+
+
+def test_another_schema_is_asked_as_well(tmp_path, monkeypatch):
+    schema = tmp_path / "sarif.json"
+    schema.write_text('{"$schema": "http://json-schema.org/draft-04/schema#", "required": ["x"]}')
+    monkeypatch.setenv("PKI_TEST_SARIF_SCHEMA", str(schema))
+    with pytest.raises(jsonschema.ValidationError, match="'x' is a required property"):
+        sarif_of(FINDING_FORMATS["sarif"](FOUND, None))
