@@ -140,7 +140,7 @@ def _wishes(
     from pki_as_code.cli.issuing import check_not_revoked, current_certificate
     from pki_as_code.manifests.certificate import Certificate
     from pki_as_code.model import Status
-    from pki_as_code.pkix.csr import parse_csr
+    from pki_as_code.pkix.csr import parse_csr, password_findings
     from pki_as_code.plan.requests import csr_key_digest
     from pki_as_code.workspace.lookup import find_authority_name
 
@@ -159,6 +159,8 @@ def _wishes(
     object_id = identity_of(wishes)
     known = workspace.loaded.manifests.of(Certificate).get(object_id)
     _tell_kept(console, wishes, known)
+    for finding in password_findings(parsed):
+        console.note(f"warning[{finding.code}]: {finding.message}")
     _tell_names(console, names_only_in_csr(parsed, wishes, known), strict=given["strict_csr"])
     current = current_certificate(workspace, object_id)
     check_not_revoked(current, csr_key_digest(parsed))

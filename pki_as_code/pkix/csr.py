@@ -5,6 +5,7 @@ key. `conformance.md` rows R01 to R04.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -51,6 +52,9 @@ class Csr:
     key: str
     """`RSA-2048`, `P-256`, as `describe_key` writes it."""
 
+    has_password: bool = False
+    """It carries a challengePassword, which is never looked at and never shown."""
+
 
 def parse_csr(data: bytes, *, size_limit: int = MAX_CSR_BYTES) -> Csr:
     """
@@ -85,6 +89,7 @@ def parse_csr(data: bytes, *, size_limit: int = MAX_CSR_BYTES) -> Csr:
         requested_names=requested.names,
         requested_extensions=requested.others,
         key=describe_key(public_key),
+        has_password=requested.has_password,
     )
 
 
@@ -108,7 +113,18 @@ def csr_findings(csr: Csr, *, test_primality: bool = True) -> list[Finding]:
     ]
     if name_problems:
         findings.append(_unusable("csr.unusable_name", "subjectAltName", name_problems))
-    return findings
+    return [*findings, *password_findings(csr)]
+
+
+def password_findings(csr: Csr) -> Iterator[Finding]:
+    """Say that a CSR brings a password along, which is committed with it."""
+    if csr.has_password:
+        yield Finding(
+            "csr.challenge_password",
+            "the CSR carries a challengePassword; whoever can read the repository can read it",
+            severity=Severity.WARNING,
+            help="make the CSR anew without one, and use that password nowhere else",
+        )
 
 
 def _unusable(code: str, where: str, problems: list[str]) -> Finding:

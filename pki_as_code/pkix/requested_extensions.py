@@ -35,6 +35,9 @@ from pki_as_code.pkix.names import parse_name_der
 
 EXTENSION_REQUEST: Final = "1.2.840.113549.1.9.14"
 MICROSOFT_EXTENSION_REQUEST: Final = "1.3.6.1.4.1.311.2.1.14"
+CHALLENGE: Final = "1.2.840.113549.1.9.7"
+"""challengePassword."""
+
 SUBJECT_ALTERNATIVE_NAME: Final = "2.5.29.17"
 
 _NAMES: Mapping[str, str] = {
@@ -64,6 +67,8 @@ class RequestedExtensions:
 
     names: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    has_password: bool = False
+    """A challengePassword stands beside them (RFC 2985 section 5.4.1). It is not kept."""
 
 
 def read_requested_extensions(attributes: Tlv) -> RequestedExtensions:
@@ -81,8 +86,9 @@ def read_requested_extensions(attributes: Tlv) -> RequestedExtensions:
     requests = [
         values[oid] for oid in (EXTENSION_REQUEST, MICROSOFT_EXTENSION_REQUEST) if oid in values
     ]
+    has_password = any(value.content for value in values.get(CHALLENGE, ()))
     if not requests:
-        return RequestedExtensions()
+        return RequestedExtensions(has_password=has_password)
     if len(requests) > 1 or len(requests[0]) != 1:
         raise _bad("repeated_attribute", "the CSR asks for extensions more than once")
     extensions = dict(_read_extensions(requests[0][0]))
@@ -90,6 +96,7 @@ def read_requested_extensions(attributes: Tlv) -> RequestedExtensions:
     return RequestedExtensions(
         names=tuple(_read_names(names)) if names is not None else (),
         others=tuple(_NAMES.get(oid, oid) for oid in extensions),
+        has_password=has_password,
     )
 
 

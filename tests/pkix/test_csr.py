@@ -140,7 +140,7 @@ def test_a_csr_of_cryptography_is_read_with_every_type_of_key(name: str) -> None
     assert csr.key == name
     assert csr.public_key_der == public_key_info(key)
     assert csr.subject == x509.Name([])
-    assert csr_findings(csr) == []
+    assert [finding.code for finding in csr_findings(csr)] == ["csr.challenge_password"]
     assert "secret" not in repr(csr)
 
 
@@ -587,6 +587,16 @@ def test_unknown_extensions_and_attributes_are_fine() -> None:
         )
     )
     assert csr.requested_extensions == ("1.2.3.4",)
+
+
+def test_a_challenge_password_is_told_and_not_shown() -> None:
+    password = encode_tlv(0x0C, b"hunter2hunter2")
+    csr = parse_csr(make_csr(attributes=(attribute("1.2.840.113549.1.9.7", password),)))
+    (finding,) = csr_findings(csr)
+    assert (finding.code, finding.severity) == ("csr.challenge_password", Severity.WARNING)
+    assert "hunter2" not in repr(csr) + repr(finding)
+    empty = make_csr(attributes=(attribute("1.2.840.113549.1.9.7", encode_tlv(0x0C, b"")),))
+    assert csr_findings(parse_csr(empty)) == []
 
 
 def test_the_extension_request_of_microsoft_is_read() -> None:

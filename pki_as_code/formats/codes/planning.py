@@ -134,6 +134,12 @@ CSR = explanations(
     {
         "bad_base64": "The base64 of a CSR is damaged.",
         "bad_version": "The version of a CSR is not the one that RFC 2986 defines.",
+        "challenge_password": (
+            "A CSR carries a challengePassword.",
+            "Nothing here asks for it, and a CSR is committed: whoever can read the repository can "
+            "read the password.",
+            "Make the CSR without one, and do not use that password anywhere.",
+        ),
         "empty": "The file of a CSR is empty.",
         "key_compromised": (
             "A certificate is asked for with a key that was lost.",
