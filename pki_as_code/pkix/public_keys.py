@@ -20,8 +20,7 @@ from pki_as_code.pkix.der import (
     expect,
     read_single,
 )
-
-LARGEST_MODULUS_BITS: Final = 16384
+from pki_as_code.pkix.key_types import LARGEST_RSA_BITS
 
 RSA_ENCRYPTION: Final = "1.2.840.113549.1.1.1"
 EC_PUBLIC_KEY: Final = "1.2.840.10045.2.1"
@@ -80,8 +79,8 @@ def _check_rsa(parameters: list[Tlv], key: bytes) -> None:
     # Libraries refuse these before anybody could say what is wrong, or take their time over them.
     if modulus.content[0] & 0x80 or exponent.content[0] & 0x80:
         raise _bad("malformed", "the modulus or the exponent of the RSA key is negative")
-    if len(modulus.content) * 8 > LARGEST_MODULUS_BITS + 8:
-        raise _bad("rsa_too_large", f"the RSA key has more than {LARGEST_MODULUS_BITS} bits")
+    if len(modulus.content) * 8 > LARGEST_RSA_BITS + 8:
+        raise _bad("rsa_too_large", f"the RSA key has more than {LARGEST_RSA_BITS} bits")
     if not exponent.content[-1] & 1 or decode_integer(exponent.content) < 3:  # noqa: PLR2004
         raise _bad(
             "rsa_bad_exponent", "the public exponent of the RSA key is even or smaller than 3"
