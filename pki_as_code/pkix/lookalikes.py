@@ -31,7 +31,7 @@ _OF_NO_SCRIPT: Final = frozenset({"MODIFIER", "KATAKANA-HIRAGANA"})
 _LIKE_LATIN: Final = frozenset(
     "асԁеһіјӏорԛѕԝхуАВСЕНІЈКМОРЅТХҮ"  # noqa: RUF001 (Cyrillic)
     "ανορυΑΒΕΖΗΙΚΜΝΟΡΤΥΧ"  # noqa: RUF001 (Greek)
-    "օսԼՕ"  # noqa: RUF001 (Armenian)
+    "օսԼՕ"
 )
 
 

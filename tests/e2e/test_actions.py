@@ -15,6 +15,7 @@ import pytest
 from pki_as_code.authoring.forges import forge_files
 from tests.e2e.conftest import Repository, environment
 from tests.e2e.runner import ACTIONS, ROOT, action_step, end_step, run_action, start_step
+from tests.formats.test_sarif import sarif_of
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def refused(template, tmp_path_factory) -> InProcess:
         "watcher": f"{csr}\nwatchers: [{quoted(both)}]\nvalidity: {quoted(SEEN)}",
         "file": f"csrFile: {quoted(both.replace('/', ''))}",
         "elsewhere": f"csrFile: {quoted(SEEN + '/../../../../' + SEEN)}",
-        "extension": f"{csr}\nextensions: {{custom: [{{oid: {quoted(SEEN)}, value: {quoted(both)}}}]}}",
+        "extension": f"{csr}\nextensions:\n  custom: [{{oid: {quoted(SEEN)}, value: {quoted(both)}}}]",
     }.items():  # fmt: skip
         repository.manifest(name, body)
     repository.write("certificates/raw.yaml", f"a: {both}\n")
@@ -146,7 +146,14 @@ def test_of_what_is_refused_nothing_is_left_out(refused, form):
 
 
 def test_names_on_the_command_line_are_told_as_text(refused):
-    for command in ("show", "view_cert", "list_certs --san", "explain", "plan --ref", "plan --base"):
+    for command in (
+        "show",
+        "view_cert",
+        "list_certs --san",
+        "explain",
+        "plan --ref",
+        "plan --base",
+    ):
         for text in (SEEN, HIDDEN.replace("\0", ""), LONG):
             done = refused.run(*command.split(), text, expect=None)
             check_inert("text", done.out)
@@ -216,5 +223,29 @@ def test_what_was_issued_is_told_at_all(issued):
     shown = issued.run("show", "web").out
     assert "pwned" in shown
     assert r"\x1b" in shown
-    assert "could not be renewed" in issued.run(*"policy impact --base HEAD~1".split()).out
+    assert "could not be renewed" in issued.run(*["policy", "impact", "--base", "HEAD~1"]).out
     assert "octocat" in issued.run("policy", "test", expect=None).out
+
+
+# --- What looks like something else --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", FORMS["plan"])
+def test_a_name_that_looks_like_another_is_pointed_out_to_whoever_reviews(template, tmp_path, form):
+    root = tmp_path / "example-pki"
+    shutil.copytree(template, root, symlinks=True)
+    repository = in_process(root)
+    make_csr(root / "certificates/web.csr")
+    repository.manifest(
+        "web",
+        "csrFile: web.csr\nsubject: O=Example B\u0430nk\n"
+        "subjectAltNames: [xn--pypal-4ve.com, xn--bcher-kva.example]",
+    )
+    out, _ = check(repository, "plan", form)
+    assert out.count("unicode.misread") >= 2
+    for told in ("U+0430 CYRILLIC SMALL LETTER A", "xn--pypal-4ve.com"):
+        assert told in out
+    if form in {"text", "github", "markdown"}:
+        assert "xn--bcher-kva.example (b\u00fccher.example)" in out
+        assert "O=Example B\u0430nk" in out
+        assert "for serverAuth" in out
