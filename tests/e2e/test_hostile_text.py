@@ -90,7 +90,7 @@ def refused(template, tmp_path_factory) -> InProcess:
         "watcher": f"{csr}\nwatchers: [{quoted(both)}]\nvalidity: {quoted(SEEN)}",
         "file": f"csrFile: {quoted(both.replace('/', ''))}",
         "elsewhere": f"csrFile: {quoted(SEEN + '/../../../../' + SEEN)}",
-        "extension": f"{csr}\nextensions:\n  custom: [{{oid: {quoted(SEEN)}, value: {quoted(both)}}}]",
+        "extension": f"{csr}\nextensions: {{custom: [{{oid: {quoted(SEEN)}, value: x}}]}}",
     }.items():  # fmt: skip
         repository.manifest(name, body)
     repository.write("certificates/raw.yaml", f"a: {both}\n")
