@@ -70,7 +70,7 @@ def _note(workspace: Workspace, settings: Settings, before: Head) -> None:
             "refs": refs,
             "config": config,
             "store": store.uri,
-            "configured": store_uri(workspace.loaded, None),
+            "configured": store_uri(workspace.loaded.manifests, None),
             "position": position,
             "files": files,
             "passphrases": passphrases_given(os.environ),

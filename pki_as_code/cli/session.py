@@ -121,7 +121,7 @@ def rebuilding(console: Console) -> Iterator[Store]:
 
     repository, _, _, loaded = load_repository(console.directory, None)
     store = open_store(
-        store_uri(loaded, console.store), repository, root=repository.root, push=False
+        store_uri(loaded.manifests, console.store), repository, root=repository.root, push=False
     )
     try:
         yield store

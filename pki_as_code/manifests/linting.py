@@ -10,7 +10,7 @@ from pki_as_code.manifests.base import Maybe, Spec
 from pki_as_code.manifests.scalars import Text, matching, text_schema
 from pki_as_code.manifests.timestamps import Timestamp
 
-LINT_CODE_PATTERN: Final = r"^(badkeys|cabf|key|pkilint|rfc[0-9]{4})\.[a-z0-9_.]{1,200}$"
+LINT_CODE_PATTERN: Final = r"^(badkeys|cabf|key|pkilint|rfc[0-9]{4}|unicode)\.[a-z0-9_.]{1,200}$"
 
 LintCode = Annotated[
     str,

@@ -68,7 +68,7 @@ class Source:
             ManifestError, RepositoryError, StoreError: it cannot be read.
         """
         commit, loaded = self._manifests()
-        uri = store_uri(loaded, self.store)
+        uri = store_uri(loaded.manifests, self.store)
         root: Path = self.repository.root
         store = open_store(uri, self.repository, root=root, push=fetch, read_only=True)
         try:

@@ -66,7 +66,7 @@ def _configured_store(repository: GitRepository) -> str:
         tree = OverlayTree(tree, {PROJECT_FILE: content})
     loaded = load_manifests(tree, paths=[PROJECT_FILE])
     check_findings(list(loaded.findings))
-    uri = store_uri(loaded, None)
+    uri = store_uri(loaded.manifests, None)
     if digest is not None:
         with suppress(OSError):  # where nothing can be written it is loaded each time
             write_note(repository.git_dir, {"digest": digest, "store": uri}, SETTINGS)

@@ -11,7 +11,7 @@ from pki_as_code.errors import RepositoryError, StoreError
 from pki_as_code.gitplumbing import GitRepository, RevisionTree, deepen, remote_url
 from pki_as_code.increments.planning import Increments
 from pki_as_code.increments.scope import SHARED
-from pki_as_code.manifests.load import LoadResult, load_manifests
+from pki_as_code.manifests.load import LoadResult, ManifestSet, load_manifests
 from pki_as_code.manifests.project import FULL_EVERY, store_named_by
 from pki_as_code.manifests.tree import Tree, WorkingTree
 from pki_as_code.stores import open_store
@@ -54,9 +54,9 @@ def load_repository(
     return repository, commit, tree, load_manifests(tree, second_gate=second_gate, paths=paths)
 
 
-def store_uri(loaded: LoadResult, override: str | None) -> str:
+def store_uri(manifests: ManifestSet, override: str | None) -> str:
     """Return which store is meant: the option or `PKI_STORE`, else pki.yaml's, else the default."""
-    project = loaded.manifests.project
+    project = manifests.project
     return override or store_named_by(project.manifest if project else None)
 
 
@@ -76,7 +76,8 @@ def open_workspace(
     With `increments` (of a revision) plans look only at what can have changed since the last plan
     that was remembered, or `renew` that one by looking at everything.
 
-    With a `base` (a revision) its policies and settings hold as well.
+    With a `base` (a revision) its policies and settings hold as well, and its store is opened: a
+    change under review does not say what is connected to.
 
     A shallow clone that does not reach back to what was reconciled last is deepened, when it is
     opened to write and with its remotes (`push`).
@@ -86,7 +87,7 @@ def open_workspace(
     shared = SHARED if ref is not None and increments != "none" else None
     repository, commit, tree, loaded = load_repository(start, ref, paths=shared)
     trust_base = load_trust_base(repository, base) if base is not None else None
-    uri = store_uri(loaded, store)
+    uri = store_uri((trust_base or loaded).manifests, store)
     opened = open_store(uri, repository, root=repository.root, push=push, read_only=read_only)
     if commit and push and not read_only:
         _complete_history(repository, commit, loaded, opened)

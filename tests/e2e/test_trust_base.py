@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.in_process import InProcess, in_process
 from tests.e2e.test_policy import GRANT, ask, denials, line_of
 
+NOWHERE = "postgresql://127.0.0.1:1/evil"
 WIDER = GRANT.replace("dns: [", "dns: [{name: www.example.com}, ")
 
 
@@ -172,3 +173,13 @@ def test_limits_of_a_run_come_from_the_base_as_well(repository):
     repository.commit()
     repository.run("plan")
     repository.run("plan", "--base", "agreed", expect=4)
+
+
+def test_a_change_does_not_say_which_store_is_asked(repository):
+    """A plan of it would connect to wherever it likes, with the passwords of whoever runs it."""
+    text = (repository.root / "pki.yaml").read_text()
+    repository.write("pki.yaml", text.replace("spec:\n", f"spec:\n  store: {NOWHERE}\n"))
+    repository.commit()
+    assert "store.cannot_open" in repository.run("plan", "--ref", "HEAD", expect=1).err
+    plan = repository.run("plan", "--ref", "HEAD", "--base", "agreed", "--output", "json").json
+    assert plan["store"] == "git:pki-issued"
