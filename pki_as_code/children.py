@@ -35,6 +35,12 @@ MEMORY: Final = 1 << 30
 LONGEST_ANSWER: Final = 1 << 22
 """Bytes of one line."""
 
+_INHERITED: Final[list[subprocess.Popen[bytes]]] = []
+"""
+Programs of the process that this one was forked from. Their pipes are closed here, as far as they
+were, and their numbers may be those of other pipes by now: let go of, they would be closed again.
+"""
+
 _BLOCK: Final = 1 << 16
 _BOOT: Final = "import json, runpy, sys; sys.path[:] = json.loads(sys.argv[1]); " + (
     "runpy.run_module(sys.argv[2], run_name='__main__')"
@@ -53,10 +59,17 @@ class Child:
     """
 
     def __init__(
-        self, module: str, *, name: str, seconds: float = SECONDS, memory: int = MEMORY
+        self,
+        module: str,
+        *,
+        name: str,
+        seconds: float = SECONDS,
+        start_seconds: float = 0,
+        memory: int = MEMORY,
     ) -> None:
         self._module, self._name = module, name
         self._seconds, self._memory = seconds, memory
+        self._start_seconds = max(start_seconds, seconds)  # the first answer may take as long
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
 
@@ -78,9 +91,9 @@ class Child:
         Raises:
             ChildError: there is none. The child is stopped, and the next question starts another.
         """
-        process = self._running()
+        process, seconds = self._running()
         try:
-            return self._asked(process, json.dumps(question).encode() + b"\n")
+            return self._asked(process, json.dumps(question).encode() + b"\n", seconds)
         except BaseException:
             self.close()  # left half way, its answer would be taken for that to the next question
             raise
@@ -88,7 +101,10 @@ class Child:
     def close(self) -> None:
         """Stop the program, if it runs and is this process's own."""
         process, self._process = self._process, None
-        if process is None or self._owner != os.getpid():
+        if process is None:
+            return
+        if self._owner != os.getpid():
+            _INHERITED.append(process)
             return
         process.kill()
         for pipe in (process.stdin, process.stdout):
@@ -97,21 +113,24 @@ class Child:
                     pipe.close()
         process.wait()
 
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._owner != os.getpid():
-            try:
-                self._process = _start(self._module, self._memory)
-            except OSError as error:
-                raise ChildError(f"{self._name} cannot be started: {error.strerror}") from error
-            self._owner = os.getpid()
-        return self._process
+    def _running(self) -> tuple[subprocess.Popen[bytes], float]:
+        """Return the program, and how many seconds its next answer may take."""
+        if self._process is not None and self._owner == os.getpid():
+            return self._process, self._seconds
+        self.close()
+        try:
+            self._process = _start(self._module, self._memory)
+        except OSError as error:
+            raise ChildError(f"{self._name} cannot be started: {error.strerror}") from error
+        self._owner = os.getpid()
+        return self._process, self._start_seconds
 
-    def _asked(self, process: subprocess.Popen[bytes], line: bytes) -> Any:
-        end = time.monotonic() + self._seconds
+    def _asked(self, process: subprocess.Popen[bytes], line: bytes, seconds: float) -> Any:
+        end = time.monotonic() + seconds
         try:
             answer = _exchange(_pipe(process.stdin), _pipe(process.stdout), line, end)
         except TimeoutError:
-            raise ChildError(f"{self._name} gave no answer in {self._seconds:g} s") from None
+            raise ChildError(f"{self._name} gave no answer in {seconds:g} s") from None
         except OSError:
             answer = b""
         try:

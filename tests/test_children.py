@@ -118,6 +118,37 @@ def test_a_forked_process_asks_one_of_its_own(child: Child) -> None:
     assert process_of(child) == ours
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_what_a_forked_process_lets_go_of_closes_no_pipe_of_its_own(child: Child) -> None:
+    """Forked processes close what they inherit (`workers`), so that numbers are used again."""
+    reader, writer = os.pipe()
+    child.ask("it runs")
+    first = child._process.stdin.fileno()  # type: ignore[union-attr]
+    forked = os.fork()
+    if not forked:
+        try:
+            os.closerange(3, writer)
+            os.closerange(writer + 1, 1024)
+            while os.open("/dev/null", os.O_RDONLY) < first - 2:
+                pass  # until the next numbers are those that its pipes had
+            answers = [child.ask(f"question {number}") for number in range(3)]
+            os.write(writer, " ".join(answers).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as stream:
+        assert stream.read() == "question 0 question 1 question 2"
+    os.waitpid(forked, 0)
+
+
+def test_its_first_answer_may_take_longer() -> None:
+    with Child("tests.child_program", name="it", seconds=0.3, start_seconds=30) as slow:
+        slow.ask({"sleep": 0.5})
+        with pytest.raises(ChildError, match=r"it gave no answer in 0\.3 s"):
+            slow.ask({"sleep": 60})
+        slow.ask({"sleep": 0.5})
+
+
 def test_closing_leaves_no_process(child: Child) -> None:
     process = process_of(child)
     child.close()
