@@ -20,7 +20,7 @@ LAYERS: list[set[str]] = [
     {"__init__", "model", "escape"},
     {"errors", "durable", "workers", "children"},
     {"pkix", "gitplumbing"},
-    {"manifests", "linters"},
+    {"manifests", "linters", "rules"},
     {"plan", "keys", "stores", "notify", "gitrepo"},
     {"quiet", "increments"},
     {"issuance", "formats", "workspace", "authoring"},

@@ -81,6 +81,11 @@ if TYPE_CHECKING:
         IssuedCrl,
         RequestedExtension,
     )
+    from pki_as_code.model.rules import (
+        Evaluate,
+        Facts,
+        RuleOutcome,
+    )
     from pki_as_code.model.trust import (
         Endorsement,
         Identity,
@@ -110,7 +115,9 @@ __all__ = [
     "Change",
     "CrlRecord",
     "Endorsement",
+    "Evaluate",
     "Event",
+    "Facts",
     "Failure",
     "Finding",
     "FinishReservation",
@@ -133,6 +140,7 @@ __all__ = [
     "RetireObject",
     "Revocation",
     "RevokeCertificate",
+    "RuleOutcome",
     "SerialStatus",
     "Severity",
     "SignedCommit",
@@ -168,8 +176,10 @@ _HOMES: Final = {
     "CrlRecord": "records",
     "DEFAULT_NAMESPACE": "objects",
     "Endorsement": "trust",
+    "Evaluate": "rules",
     "Event": "notices",
     "FULL_SCOPE": "records",
+    "Facts": "rules",
     "Failure": "records",
     "Finding": "objects",
     "FinishReservation": "changes",
@@ -194,6 +204,7 @@ _HOMES: Final = {
     "RetireObject": "changes",
     "Revocation": "records",
     "RevokeCertificate": "changes",
+    "RuleOutcome": "rules",
     "SerialStatus": "records",
     "Severity": "objects",
     "SignedCommit": "trust",
