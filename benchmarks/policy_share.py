@@ -18,10 +18,10 @@ def main() -> None:
     judge: Any = judging.judge_certificate
     spent, judged = 0.0, 0
 
-    def timed(*arguments: Any) -> Any:
+    def timed(*arguments: Any, **named: Any) -> Any:
         nonlocal spent, judged
         before = time.perf_counter()
-        found = judge(*arguments)
+        found = judge(*arguments, **named)
         spent, judged = spent + time.perf_counter() - before, judged + 1
         return found
 

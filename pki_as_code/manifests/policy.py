@@ -20,9 +20,18 @@ from pki_as_code.manifests.policy_names import (
     SubjectRules,
     UriRule,
 )
-from pki_as_code.manifests.scalars import Boolean, Integer, Labels, Name, Text
+from pki_as_code.manifests.scalars import (
+    Boolean,
+    Integer,
+    Labels,
+    Name,
+    Text,
+    of_length,
+    text_schema,
+)
 
 _MOST_RULES = 1024
+_LONGEST_EXPRESSION = 4096
 
 
 class PolicySelector(Spec):
@@ -114,21 +123,28 @@ class Approvals(Spec):
 
 
 class PolicyRule(Spec):
-    """A condition in CEL. Not acted on yet: a policy that has one is refused."""
+    """A condition in CEL, the Common Expression Language."""
 
-    expression: Text
-    """The condition; anything but a clean `true` denies."""
+    expression: Annotated[
+        str, of_length(_LONGEST_EXPRESSION), text_schema(longest=_LONGEST_EXPRESSION)
+    ]
+    """The condition; anything but a clean `true` denies, also that it cannot be evaluated."""
 
     message: Maybe[Text] = None
-    """What is said when it does not hold."""
+    """What is said when it does not hold. Left out: the expression."""
 
 
 _CONDITIONS: dict[str, Any] = {
     "oneOf": [
         {"properties": {"effect": {"const": "Deny"}}, "not": {"required": ["allow"]}},
         {
-            "properties": {"effect": {"enum": ["Grant", "Limit"]}},
+            "properties": {"effect": {"const": "Grant"}},
             "required": ["allow"],
+            "not": {"required": ["match"]},
+        },
+        {
+            "properties": {"effect": {"const": "Limit"}},
+            "anyOf": [{"required": ["allow"]}, {"required": ["rules"]}],
             "not": {"required": ["match"]},
         },
     ]
@@ -153,24 +169,18 @@ class PolicySpec(Spec):
     """What a certificate may have, of a Grant or a Limit."""
 
     match: Maybe[Matched] = None
-    """What a certificate must not have, of a Deny. Left out: everything that is selected is denied.
-    """
+    """What a certificate must not have, of a Deny. Left out, and without rules: everything that is
+    selected is denied."""
 
     approvals: Approvals = Approvals()
     """Who has to have agreed."""
 
     rules: Annotated[tuple[PolicyRule, ...], Field(max_length=64)] = ()
-    """Conditions in CEL. Refused by this version."""
+    """Conditions in CEL, of which all have to hold, whatever the effect: else the Grant does not
+    allow the certificate, and a Limit or a Deny denies it. Needs the extra `cel`."""
 
     @model_validator(mode="after")
     def _says_what_its_effect_needs(self) -> Self:
-        if self.rules:
-            raise FieldError(
-                "rules cannot be evaluated by this version",
-                field="rules",
-                code="policy.rules_unsupported",
-                help="say it with `allow` or `match`: a rule that is not looked at protects nobody",
-            )
         if self.effect == "Deny":
             self._check_deny()
         elif self.match is not None:
@@ -180,11 +190,11 @@ class PolicySpec(Spec):
                 code="policy.wrong_terms",
                 help="write it under `allow`; or, if it is to be kept out, `effect: Deny`",
             )
-        elif self.allow is None or self.allow == Allowed():
+        elif self.allow in (None, Allowed()) and not (self.effect == "Limit" and self.rules):
             raise InvalidValueError(
                 f"the {self.effect} does not say what it allows",
                 code="policy.wrong_terms",
-                help="add `allow`, with `dns`, `ip`, `subject`, ...",
+                help="add `allow`, with `dns`, `ip`, `subject`, ...; rules alone make a Limit",
             )
         return self
 
@@ -203,9 +213,10 @@ class PolicySpec(Spec):
                 "the Deny does not say what it keeps out",
                 field="match",
                 code="policy.wrong_terms",
-                help="add `dns`, `ip`, ...; without `match` all that is selected is kept out",
+                help="add `dns`, `ip`, ...; without `match`, and without rules, all that is "
+                "selected is kept out",
             )
-        if self.match is None and self.selector == PolicySelector():
+        if self.match is None and not self.rules and self.selector == PolicySelector():
             raise InvalidValueError(
                 "the Deny would keep out every certificate there is",
                 code="policy.wrong_terms",

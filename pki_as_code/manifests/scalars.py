@@ -77,16 +77,21 @@ def text_schema(pattern: str | None = None, longest: int = _LONGEST_TEXT, **more
     return WithJsonSchema(schema)
 
 
-def _check_text(text: str) -> str:
-    if not 1 <= len(text) <= _LONGEST_TEXT:
-        raise PydanticCustomError(
-            "text_length", "has {count} characters, 1 to {longest} are allowed",
-            {"count": len(text), "longest": _LONGEST_TEXT},
-        )  # fmt: skip
-    return text
+def of_length(longest: int) -> AfterValidator:
+    """Return the annotation of a text with 1 to `longest` characters."""
+
+    def check(text: str) -> str:
+        if not 1 <= len(text) <= longest:
+            raise PydanticCustomError(
+                "text_length", "has {count} characters, 1 to {longest} are allowed",
+                {"count": len(text), "longest": longest},
+            )  # fmt: skip
+        return text
+
+    return AfterValidator(check)
 
 
-Text = Annotated[str, AfterValidator(_check_text), text_schema()]
+Text = Annotated[str, of_length(_LONGEST_TEXT), text_schema()]
 
 
 def _check_not_empty(values: tuple[_Item, ...]) -> tuple[_Item, ...]:

@@ -6,7 +6,8 @@ Who may have which certificate, judged on the certificate as it would be signed.
                                        hold; Grants, one of which must allow the whole certificate
 
 Pure, and closed: what is not known, a name, an attribute or an extension, is not allowed. TERMS and
-MATCHES are the tables of what is looked at.
+MATCHES are the tables of what is looked at. Rules in CEL were evaluated elsewhere: what became of
+them comes with the candidate.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from typing import Final
 
 from cryptography import x509
 
+from pki_as_code.escape import quoted
 from pki_as_code.manifests.durations import format_duration
+from pki_as_code.model import RuleOutcome
 from pki_as_code.pkix.algorithms import describe_key
 from pki_as_code.pkix.attributes import attribute_name
 from pki_as_code.pkix.general_names import format_general_name
@@ -26,6 +29,10 @@ from pki_as_code.plan.policy_index import CompiledPolicy, PolicyIndex
 from pki_as_code.plan.policy_names import FIELDS, is_allowed, is_kept_out
 from pki_as_code.plan.policy_subjects import attribute_allowed, attribute_kept_out, name_in
 
+RULE_NOT_MET: Final = "policy.rule_not_met"
+
+_NOT_EVALUATED: Final = RuleOutcome(problem="nobody evaluated it")
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -33,10 +40,11 @@ class Violation:
 
     code: str
     field: str
-    """Where it is written: `names`, `subject`, `key`, `validity`, `extensions`; empty for all."""
+    """Where it is written: `names`, `subject`, `key`, `validity`, `extensions`; empty for all.
+    `rules` and `approvals` are of the policy."""
 
     thing: str
-    """The name, the attribute or the extension, as a manifest writes it."""
+    """The name, the attribute or the extension, as a manifest writes it; the rule."""
 
     message: str
     policies: tuple[CompiledPolicy, ...] = ()
@@ -144,9 +152,33 @@ def _approvals(policy: CompiledPolicy, candidate: Candidate) -> Iterator[Violati
         yield Violation("policy.approvals_missing", "approvals", "minOwners", message)
 
 
+def _rules(policy: CompiledPolicy, candidate: Candidate) -> Iterator[Violation]:
+    for rule in policy.rules:
+        outcome = candidate.outcomes.get(rule.expression, _NOT_EVALUATED)
+        unasked = outcome.is_unknown and candidate.author is None
+        if outcome.holds or unasked:
+            continue
+        message = rule.message or (
+            f"{candidate.object_id.namespace} does not meet the rule {quoted(rule.expression)}"
+        )
+        if outcome.problem:
+            message += (
+                f": could not be evaluated: {outcome.problem}; what cannot be judged is denied"
+            )
+        yield Violation(RULE_NOT_MET, "rules", rule.expression, message, (policy,))
+
+
 Term = Callable[[CompiledPolicy, Candidate], Iterator[Violation]]
 
-TERMS: Final[tuple[Term, ...]] = (_names, _subject, _key, _validity, _extensions, _approvals)
+TERMS: Final[tuple[Term, ...]] = (
+    _names,
+    _subject,
+    _key,
+    _validity,
+    _extensions,
+    _approvals,
+    _rules,
+)
 """What a Grant or a Limit says of a certificate, each by itself."""
 
 
@@ -203,7 +235,7 @@ def _denied(policy: CompiledPolicy, candidate: Candidate) -> list[Violation]:
         )
         for match in MATCHES
         for field, thing in match(policy, candidate)
-    ]
+    ] + list(_rules(policy, candidate))
 
 
 def _bare(field: str, thing: str) -> str:
@@ -218,7 +250,7 @@ def judge(index: PolicyIndex, candidate: Candidate) -> Verdict:
     Judge a certificate by all policies that are about it.
 
     1. What cannot be read, and what would be an authority, is nothing that a policy can allow.
-    2. Denies: none may match.
+    2. Denies: none may match, and the rules of each must hold.
     3. Limits: every one must hold.
     4. Grants: one must allow all of it.
     """
@@ -232,7 +264,9 @@ def judge(index: PolicyIndex, candidate: Candidate) -> Verdict:
             violations += _denied(policy, candidate)
         elif policy.effect == "Limit":
             violations += (
-                Violation("policy.limit_exceeded", v.field, v.thing, v.message, (policy,))
+                v
+                if v.code == RULE_NOT_MET
+                else Violation("policy.limit_exceeded", v.field, v.thing, v.message, (policy,))
                 for v in violations_of(policy, candidate)
             )
         else:

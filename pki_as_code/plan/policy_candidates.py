@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 
-from pki_as_code.model import CertificateRequest, ObjectId, RequestedExtension
+from pki_as_code.model import (
+    CertificateRequest,
+    Endorsement,
+    ObjectId,
+    RequestedExtension,
+    RuleOutcome,
+)
 from pki_as_code.pkix.extensions import DERIVED, NAMES_BY_OID
+from pki_as_code.pkix.extensions.extended_key_usage import purpose_name
 from pki_as_code.pkix.extensions.parse import UNREADABLE
 
 if TYPE_CHECKING:
@@ -46,6 +53,19 @@ class Candidate:
     approvals: frozenset[str] | None = None
     """Owners who signed for it; None where nobody asked who did."""
 
+    extended_key_usages: tuple[str, ...] = ()
+    """By name, dotted object identifiers for others."""
+
+    author: str | None = None
+    """Address of who made the last commit of it, by the word of that commit; empty where there is
+    none, and None where nobody looked."""
+
+    signers: frozenset[str] = frozenset()
+    """Principals whose signatures it has, owners or not."""
+
+    outcomes: Mapping[str, RuleOutcome] = field(default_factory=dict)
+    """What became of the rules, by expression; of one that is missing nobody knows."""
+
 
 def make_candidate(
     certificate: x509.Certificate,
@@ -53,15 +73,17 @@ def make_candidate(
     given: Iterable[RequestedExtension],
     labels: Iterable[tuple[str, str]],
     now: datetime,
-    approvals: frozenset[str] | None = None,
+    endorsement: Endorsement | None = None,
 ) -> Candidate:
     """
     Return what there is to judge in `certificate`, drafted for `request`.
 
-    `given` are the extensions that profile and authority give to every certificate.
+    `given` are the extensions that profile and authority give to every certificate, `endorsement`
+    says who stands behind it; None where that is not looked at.
     """
     names: tuple[x509.GeneralName, ...] = ()
     extensions: tuple[str, ...] = ()
+    purposes: tuple[str, ...] = ()
     is_authority, is_readable = False, True
     try:
         found = certificate.extensions
@@ -71,6 +93,8 @@ def make_candidate(
                 names = tuple(extension.value)
             elif isinstance(extension.value, x509.BasicConstraints):
                 is_authority = extension.value.ca
+            elif isinstance(extension.value, x509.ExtendedKeyUsage):
+                purposes = tuple(purpose_name(oid.dotted_string) for oid in extension.value)
     except UNREADABLE:
         is_readable = False
     return Candidate(
@@ -86,7 +110,10 @@ def make_candidate(
         own_extensions=tuple(_own_extensions(extensions, request.extensions, given)),
         is_authority=is_authority,
         is_readable=is_readable,
-        approvals=approvals,
+        approvals=endorsement.approvals if endorsement else None,
+        extended_key_usages=purposes,
+        author=endorsement.author_address if endorsement else None,
+        signers=endorsement.signers if endorsement else frozenset(),
     )
 
 

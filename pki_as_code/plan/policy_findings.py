@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
-from pki_as_code.escape import safe
+from pki_as_code.escape import quoted, safe
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.durations import format_duration
 from pki_as_code.manifests.load import Loaded
@@ -29,12 +29,15 @@ DENIALS: Final = frozenset(
         "policy.not_in_base",
         "policy.not_signed",
         "policy.approvals_missing",
+        "policy.rule_not_met",
     }
 )
 """The findings that say no, where all else is in order: a command then leaves with 3."""
 
 _MOST_POLICIES = 3
 _MOST_RULES = 5
+_LONGEST_RULE = 200
+_WHOLE = "one policy has to grant all of the certificate"
 
 
 def only_denied(findings: Iterable[Finding]) -> bool:
@@ -99,13 +102,18 @@ def _help(violation: Violation) -> str:
         return "; ".join(f"{policy.path} {verb}" for policy in policies)
     if violation.field == "approvals":
         return "have owners sign the commit, or sign for the file with `pkictl sign_manifest`"
+    if violation.field == "rules":
+        having = [p for p in policies if any(r.expression == violation.thing for r in p.rules)]
+        rule = quoted(violation.thing, _LONGEST_RULE)
+        told = [f"{policy.path} has the rule {rule}" for policy in having[:_MOST_POLICIES]]
+        return "; ".join([*told, *([_WHOLE] if violation.whole else [])])
     told = [f"{p.path} grants {granted(p, violation.field)}" for p in policies[:_MOST_POLICIES]]
     if len(policies) > _MOST_POLICIES:
         told.append(f"and {len(policies) - _MOST_POLICIES} more policies")
     if violation.field == "names" and violation.thing.startswith("DNS:*."):
         told.append("a wildcard has to be granted with `wildcard: true`")
     if violation.whole:
-        told.append("one policy has to grant all of the certificate")
+        told.append(_WHOLE)
     return "; ".join(told)
 
 
@@ -170,6 +178,7 @@ def granted_words(policy: CompiledPolicy) -> Iterator[str]:
     words += [f"extension {name}" for name in terms.extensions or ()]
     if policy.max_validity is not None:
         words.append(f"at most {format_duration(policy.max_validity)}")
+    words += [f"rule {quoted(rule.expression, _LONGEST_RULE)}" for rule in policy.rules]
     if policy.denies_all:
         words.append("everything")
     yield from (f"{word}{only}" for word in words)

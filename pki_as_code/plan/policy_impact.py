@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import ManifestSet
-from pki_as_code.model import Finding, ObjectId
+from pki_as_code.model import Evaluate, Finding, ObjectId
 from pki_as_code.plan.policy_findings import granted_words
 from pki_as_code.plan.policy_index import policies_of
 from pki_as_code.plan.policy_judging import Judged, TrustBase, judge_certificate, rulebooks
@@ -51,7 +51,11 @@ class Impact:
 
 
 def make_impact(
-    desired: Desired, base: TrustBase, live: Collection[ObjectId], preview: Preview
+    desired: Desired,
+    base: TrustBase,
+    live: Collection[ObjectId],
+    preview: Preview,
+    evaluate: Evaluate | None,
 ) -> Impact:
     """Judge every certificate in `live` as its renewal would be, under both revisions."""
     denied, allowed = [], []
@@ -61,7 +65,7 @@ def make_impact(
             continue
         looked_at += 1
         before, now = (
-            _judge(resolved, manifests, preview)
+            _judge(resolved, manifests, preview, evaluate)
             for manifests in (base.manifests, desired.manifests)
         )
         if now.findings and not before.findings:
@@ -72,13 +76,20 @@ def make_impact(
     return Impact(base.commit, tuple(denied), tuple(allowed), namespaces, looked_at)
 
 
-def _judge(resolved: ResolvedCertificate, manifests: ManifestSet, preview: Preview) -> Judged:
+def _judge(
+    resolved: ResolvedCertificate,
+    manifests: ManifestSet,
+    preview: Preview,
+    evaluate: Evaluate | None,
+) -> Judged:
     request = resolved.request
     certificate = preview.examine(request)[0] if request is not None else None
     if request is None or certificate is None:
         return Judged()
     books = rulebooks(manifests, None)
-    return judge_certificate(books, resolved.loaded, request, certificate, preview.now)
+    return judge_certificate(
+        books, resolved.loaded, request, certificate, preview.now, evaluate=evaluate
+    )
 
 
 def _namespaces(before: ManifestSet, now: ManifestSet) -> Iterator[NamespaceImpact]:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from pki_as_code.manifests.load import Loaded, ManifestSet
-from pki_as_code.manifests.policy import Allowed, Matched, Policy
+from pki_as_code.manifests.policy import Allowed, Matched, Policy, PolicyRule
 from pki_as_code.pkix.attributes import BY_NAME
 from pki_as_code.pkix.extensions import NAMES_BY_OID
 from pki_as_code.pkix.key_types import KeyRequirement, parse_key_requirement
@@ -48,6 +48,9 @@ class CompiledPolicy:
     denies_all: bool
     """A Deny of everything that is selected."""
 
+    rules: tuple[PolicyRule, ...]
+    """Conditions in CEL, of which all have to hold."""
+
     loaded: Loaded[Policy] = field(repr=False, compare=False)
 
     def is_about(
@@ -71,6 +74,7 @@ class PolicyIndex:
     policies: tuple[CompiledPolicy, ...]
     _everywhere: tuple[CompiledPolicy, ...]
     _by_namespace: Mapping[str, tuple[CompiledPolicy, ...]]
+    has_rules: bool = False
 
     def about(
         self, namespace: str, issuer: str, profile: str, labels: frozenset[tuple[str, str]]
@@ -97,6 +101,7 @@ def make_policy_index(loaded: Sequence[Loaded[Policy]]) -> PolicyIndex:
         policies,
         tuple(policy for policy in policies if not policy.namespaces),
         {namespace: tuple(found) for namespace, found in by_namespace.items()},
+        has_rules=any(policy.rules for policy in policies),
     )
 
 
@@ -119,7 +124,8 @@ def compile_policy(loaded: Loaded[Policy]) -> CompiledPolicy:
         extensions=frozenset(NAMES_BY_OID.get(name, name) for name in terms.extensions or ()),
         max_validity=terms.max_validity if isinstance(terms, Allowed) else None,
         judges_all=spec.effect == "Grant",
-        denies_all=spec.effect == "Deny" and spec.match is None,
+        denies_all=spec.effect == "Deny" and spec.match is None and not spec.rules,
+        rules=spec.rules,
         loaded=loaded,
     )
 

@@ -7,6 +7,7 @@ that one: a change that edits a policy and uses the edit at once is judged by wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -20,6 +21,8 @@ from pki_as_code.model import (
     CERTIFICATE,
     AdoptCertificate,
     CertificateRequest,
+    Endorsement,
+    Evaluate,
     Finding,
     FinishReservation,
     IssueCertificate,
@@ -29,7 +32,8 @@ from pki_as_code.model import (
 )
 from pki_as_code.plan.authorities import find_authority
 from pki_as_code.plan.policy import judge
-from pki_as_code.plan.policy_candidates import make_candidate
+from pki_as_code.plan.policy_candidates import Candidate, make_candidate
+from pki_as_code.plan.policy_facts import expressions_about, facts_of
 from pki_as_code.plan.policy_findings import finding_of
 from pki_as_code.plan.policy_index import PolicyIndex, policies_of
 from pki_as_code.plan.requests import given_extensions
@@ -79,23 +83,31 @@ def judge_certificate(
     request: CertificateRequest,
     certificate: x509.Certificate,
     now: datetime,
-    approvals: frozenset[str] | None = None,
+    endorsement: Endorsement | None = None,
+    *,
+    evaluate: Evaluate | None,
+    judge_approvals: bool = True,
 ) -> Judged:
     """
     Judge `certificate`, which is `request` as it would be signed, under every rulebook.
 
-    `approvals` are the owners who signed for it; None where that is not looked at.
+    `endorsement` says who stands behind it; None where that is not looked at, and with
+    `judge_approvals` off only rules look at it. `evaluate` is asked once, for the rules of all
+    policies that are about the certificate; without it a policy that has rules denies.
     """
     findings: list[Finding] = []
     allowed_by: dict[str, None] = {}
     seen: set[tuple[str, str]] = set()
     labels = loaded.manifest.metadata.labels.items()
+    candidates: list[tuple[Rulebook, Candidate]] = []
     for book in books:
         given = _given(book, request, certificate)
         if given is None:
             findings.append(_not_in_base(book, request, loaded))
             continue
-        candidate = make_candidate(certificate, request, given, labels, now, approvals)
+        made = make_candidate(certificate, request, given, labels, now, endorsement)
+        candidates.append((book, made if judge_approvals else replace(made, approvals=None)))
+    for book, candidate in _with_outcomes(candidates, evaluate):
         verdict = judge(book.index, candidate)
         # What both revisions object to is said once.
         new = [v for v in verdict.violations if (v.code, v.thing) not in seen]
@@ -106,12 +118,32 @@ def judge_certificate(
     return Judged(tuple(findings), () if findings else tuple(allowed_by))
 
 
+def _with_outcomes(
+    candidates: Sequence[tuple[Rulebook, Candidate]], evaluate: Evaluate | None
+) -> Sequence[tuple[Rulebook, Candidate]]:
+    """
+    Return the certificate as each rulebook sees it, with what became of the rules of all.
+
+    What a rule sees is the same by every rulebook.
+    """
+    wanted = dict.fromkeys(
+        expression
+        for book, candidate in candidates
+        for expression in expressions_about(book.index, candidate)
+    )
+    if not wanted or evaluate is None:
+        return candidates
+    outcomes = evaluate(tuple(wanted), facts_of(candidates[0][1]))
+    return [(book, replace(candidate, outcomes=outcomes)) for book, candidate in candidates]
+
+
 def judge_adopted(
     books: tuple[Rulebook, ...],
     loaded: Loaded[Certificate],
     change: AdoptCertificate,
     profile: str,
     now: datetime,
+    evaluate: Evaluate | None,
 ) -> Finding | None:
     """
     Return a warning about a certificate made elsewhere that no policy would have allowed.
@@ -137,8 +169,8 @@ def judge_adopted(
     candidate = replace(
         make_candidate(certificate, request, (), labels, now), own_extensions=(), is_readable=True
     )
-    for book in books:
-        for violation in judge(book.index, candidate).violations:
+    for book, seen in _with_outcomes([(book, candidate) for book in books], evaluate):
+        for violation in judge(book.index, seen).violations:
             told = _of(book, finding_of(violation, loaded))
             return Finding(
                 "policy.adopted_not_allowed",

@@ -27,7 +27,16 @@ from pki_as_code.manifests.scalars import NOT_EMPTY, Labels, Name, Text, one_to
 from pki_as_code.manifests.validation_errors import validation_findings
 from pki_as_code.manifests.yaml_nodes import compose_documents
 from pki_as_code.manifests.yaml_text import decode_text
-from pki_as_code.model import DEFAULT_NAMESPACE, Finding, JsonValue, ObjectId, Severity, Source
+from pki_as_code.model import (
+    DEFAULT_NAMESPACE,
+    Endorsement,
+    Evaluate,
+    Finding,
+    JsonValue,
+    ObjectId,
+    Severity,
+    Source,
+)
 from pki_as_code.pkix.csr import Csr
 from pki_as_code.pkix.extensions import ExtensionSet
 from pki_as_code.pkix.key_types import KeySpec
@@ -49,7 +58,14 @@ class TrialRequest(Spec):
     """The directory of the manifest."""
 
     author: Maybe[Email] = None
-    """Who asks. Noted; no policy looks at it yet."""
+    """Who made the commit. Rules look at it."""
+
+    signers: Annotated[tuple[Email, ...], Field(max_length=64)] = ()
+    """Who signed: the author, others. Rules look at it."""
+
+    approvals: Maybe[Annotated[tuple[Email, ...], Field(max_length=64)]] = None
+    """Owners of the namespace who signed. Left out, what policies ask under `approvals` is taken
+    for given, and rules see none."""
 
     subject_alt_names: Annotated[tuple[GeneralName, ...], Field(max_length=1024)] = ()
     subject: Maybe[Subject] = None
@@ -127,17 +143,21 @@ def _unreadable(path: str, findings: list[Finding]) -> ManifestError:
 
 
 def try_request(
-    trial: PolicyTrial, source: Source, manifests: ManifestSet, preview: Preview
+    trial: PolicyTrial,
+    source: Source,
+    manifests: ManifestSet,
+    preview: Preview,
+    evaluate: Evaluate | None = None,
 ) -> Tried:
     """Return what the policies of `manifests` say to a request, and whether that was expected."""
-    findings, allowed_by = _judge(trial.request, manifests, preview)
+    findings, allowed_by = _judge(trial.request, manifests, preview, evaluate)
     errors = tuple(f for f in findings if f.severity is Severity.ERROR)
     problem = "; ".join(_problems(trial, errors, allowed_by, manifests))
     return Tried(trial.name, source, trial.expect, not errors, allowed_by, errors, problem)
 
 
 def _judge(
-    request: TrialRequest, manifests: ManifestSet, preview: Preview
+    request: TrialRequest, manifests: ManifestSet, preview: Preview, evaluate: Evaluate | None
 ) -> tuple[list[Finding], tuple[str, ...]]:
     loaded = _loaded(request)
     resolved = resolve_request(loaded, manifests, _stand_in(request.key))
@@ -150,8 +170,25 @@ def _judge(
     if certificate is None:
         return findings, ()
     books = rulebooks(manifests, None)
-    judged = judge_certificate(books, loaded, resolved.request, certificate, preview.now)
+    judged = judge_certificate(
+        books,
+        loaded,
+        resolved.request,
+        certificate,
+        preview.now,
+        _endorsement(request),
+        evaluate=evaluate,
+        judge_approvals=request.approvals is not None,
+    )
     return [*findings, *judged.findings], judged.allowed_by
+
+
+def _endorsement(request: TrialRequest) -> Endorsement:
+    return Endorsement(
+        author_address=request.author or "",
+        signers=frozenset({*request.signers, *(request.approvals or ())}),
+        approvals=frozenset(address.casefold() for address in request.approvals or ()),
+    )
 
 
 def _problems(

@@ -17,7 +17,7 @@ from cryptography import x509
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.manifests.authority import CertificateAuthority
 from pki_as_code.manifests.load import ManifestSet
-from pki_as_code.model import Finding, ObjectId, Severity, format_time
+from pki_as_code.model import Evaluate, Finding, ObjectId, Severity, format_time
 from pki_as_code.plan.authorities import (
     cycle_findings,
     parents_first,
@@ -50,6 +50,9 @@ class Context:
     books: tuple[Rulebook, ...] = ()
     """The policies that hold."""
 
+    evaluate: Evaluate | None = None
+    """Evaluates their rules."""
+
     @property
     def manifests(self) -> ManifestSet:
         return self.desired.manifests
@@ -70,17 +73,19 @@ def validate_manifests(
     *,
     drafts: bool = True,
     base: TrustBase | None = None,
+    evaluate: Evaluate | None = None,
 ) -> list[Finding]:
     """
     Return every problem that can be seen without a store and without a key.
 
     With `drafts` each certificate is judged as it would be signed. A plan leaves that out here and
     does it for what it is going to issue, against the authorities as they really are. With a trust
-    `base` its policies hold as well.
+    `base` its policies hold as well; `evaluate` is for their rules.
     """
     preview = Preview(desired.manifests, _given_certificates(desired.manifests), now, linting)
     # A plan compiles the policies where it judges by them.
-    context = Context(desired, preview, rulebooks(desired.manifests, base) if drafts else ())
+    books = rulebooks(desired.manifests, base) if drafts else ()
+    context = Context(desired, preview, books, evaluate)
     checks = (*CHECKS, *DRAFT_CHECKS) if drafts else CHECKS
     findings = [
         finding for reference in REFERENCE_CHECKS for finding in reference(desired.manifests)
@@ -172,7 +177,9 @@ def _draft_findings(context: Context, resolved: ResolvedCertificate) -> list[Fin
     )
     if certificate is not None and context.books:
         now = context.preview.now
-        judged = judge_certificate(context.books, resolved.loaded, request, certificate, now)
+        judged = judge_certificate(
+            context.books, resolved.loaded, request, certificate, now, evaluate=context.evaluate
+        )
         findings += judged.findings
     return findings
 

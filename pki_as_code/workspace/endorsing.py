@@ -41,6 +41,7 @@ from pki_as_code.plan.endorsements import (
     unknown_signature,
 )
 from pki_as_code.plan.signers import Signers
+from pki_as_code.rules.variables import WHO_STANDS_BEHIND_IT
 from pki_as_code.workspace.trust import anchor_of, identify_commits, signers_at
 
 
@@ -60,9 +61,13 @@ class Endorsing:
     now: datetime
 
     def endorsements(
-        self, plan: Plan, manifests: ManifestSet
+        self, plan: Plan, manifests: ManifestSet, base: ManifestSet | None = None
     ) -> tuple[Mapping[ObjectId, Endorsement], list[Finding]]:
-        """Return who stands behind each certificate that the plan signs, and what is wrong."""
+        """
+        Return who stands behind each certificate that the plan signs, and what is wrong.
+
+        `base` are the manifests of a trust base, whose policies may ask for it as well.
+        """
         certificates = manifests.of(Certificate)
         wanted = [
             certificates[change.object_id]
@@ -71,7 +76,7 @@ class Endorsing:
             and change.object_id in certificates
         ]
         there = self._signatures_beside({loaded.path for loaded in wanted})
-        if not wanted or not (there or _are_asked_for(manifests)):
+        if not wanted or not (there or _are_asked_for(manifests, base)):
             return {}, []
         anchor = anchor_of(self.repository, self.base, self.commit)
         signers = signers_at(self.repository, anchor, self.now) if anchor else Signers()
@@ -196,20 +201,29 @@ class Endorsing:
         return {id.name: found.manifest.spec.owners for id, found in loaded.items()}
 
 
-def _are_asked_for(manifests: ManifestSet) -> bool:
+def _are_asked_for(manifests: ManifestSet, base: ManifestSet | None) -> bool:
     """Tell whether anything in a repository can depend on who signed: else nobody is asked."""
     project = manifests.project
     return (
         any(loaded.manifest.spec.owners for loaded in manifests.of(Namespace).values())
-        or bool(manifests.of(Policy))
+        or any(each.of(Policy) for each in (manifests, base) if each is not None)
         or (project is not None and project.manifest.spec.trust.require_signed_commits)
     )
 
 
-def asks_for_approvals(manifests: ManifestSet) -> bool:
-    """Tell whether a policy wants owners to have signed."""
-    asked = (loaded.manifest.spec.approvals for loaded in manifests.of(Policy).values())
-    return any(approvals.require_signature or approvals.min_owners for approvals in asked)
+def asks_who_signed(manifests: ManifestSet) -> bool:
+    """
+    Tell whether a policy wants owners to have signed, or has a rule that can ask who did.
+
+    An expression has the name of each variable in it as it is, be it in a text or a comment.
+    """
+    specs = [loaded.manifest.spec for loaded in manifests.of(Policy).values()]
+    return any(
+        spec.approvals.require_signature
+        or spec.approvals.min_owners
+        or any(name in rule.expression for rule in spec.rules for name in WHO_STANDS_BEHIND_IT)
+        for spec in specs
+    )
 
 
 def attached(loaded: Sequence[Loaded[Any]]) -> dict[str, bytes]:

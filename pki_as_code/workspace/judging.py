@@ -28,6 +28,7 @@ from pki_as_code.model import (
     CertificateRequest,
     Change,
     Endorsement,
+    Evaluate,
     Finding,
     FinishReservation,
     IssueCertificate,
@@ -38,15 +39,12 @@ from pki_as_code.model import (
 from pki_as_code.pkix.certificate import load_draft
 from pki_as_code.pkix.names import format_name
 from pki_as_code.plan.blocked_keys import compromised, lost_keys
-from pki_as_code.plan.certificate_adoption import already_known
-from pki_as_code.plan.defaults import find_profile
 from pki_as_code.plan.linting import Linting, lint_rules
 from pki_as_code.plan.observation import Observation
 from pki_as_code.plan.policy_findings import only_denied
 from pki_as_code.plan.policy_judging import (
     Rulebook,
     TrustBase,
-    judge_adopted,
     judge_certificate,
     rulebooks,
 )
@@ -55,8 +53,9 @@ from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.requests import ResolvedCertificate
 from pki_as_code.plan.shared_changes import TAKEN_UP_LATER
 from pki_as_code.plan.validate import Desired
-from pki_as_code.stores.interface import CertificateFilter, Store
+from pki_as_code.stores.interface import Store
 from pki_as_code.workers import Work, settled_memory
+from pki_as_code.workspace.adopted import adopted_not_allowed, known_elsewhere
 from pki_as_code.workspace.shared_keys import keys_of_others
 
 OF_ONE_OBJECT = ("certificates/", "revocations/", "watchers/")
@@ -155,9 +154,12 @@ def judge_changes(
     store: Store,
     now: datetime,
     base: TrustBase | None = None,
+    *,
+    evaluate: Evaluate | None = None,
 ) -> tuple[Plan, list[Finding]]:
     """
-    Judge what would be signed, against the authorities as they really are.
+    Judge what would be signed, against the authorities as they really are; `evaluate` is for the
+    rules of policies.
 
     Returns the plan with the policies that allow each certificate and the marks of the drafts that
     are without an error, and what there is to object to.
@@ -175,11 +177,11 @@ def judge_changes(
     problems = [*keys_of_others(plan, desired, observation, store)]
     changes: list[Change] = []
     marks: set[bytes] = set()
-    results = _judged(preview, plan, books, resolved, observation.endorsements)
+    results = _judged(preview, plan, books, resolved, observation.endorsements, evaluate)
     for change in plan.changes:
         if isinstance(change, AdoptCertificate):
-            problems += _known_elsewhere(change, store)
-            problems += _adopted_not_allowed(change, desired.manifests, books, now)
+            problems += known_elsewhere(change, store)
+            problems += adopted_not_allowed(change, desired.manifests, books, now, evaluate)
         if isinstance(change, AdoptAuthority):
             adopted = _compromised(change, _key_of_adopted(change), blocked)
             problems += [finding.at(change.source) for finding in adopted]
@@ -216,10 +218,11 @@ def _judged(
     books: tuple[Rulebook, ...],
     resolved: _Resolved,
     endorsements: Mapping[ObjectId, Endorsement],
+    evaluate: Evaluate | None,
 ) -> Iterator[_Verdict]:
     """Yield what is said of each certificate that would be signed, in the order of the plan."""
     changes = [change for change in plan.changes if _is_judged(change)]
-    judge = partial(_judge_change, preview, books, resolved, endorsements)
+    judge = partial(_judge_change, preview, books, resolved, endorsements, evaluate)
     with settled_memory(), closing(Work(judge, changes)) as work:
         yield from work.results()
 
@@ -229,6 +232,7 @@ def _judge_change(
     books: tuple[Rulebook, ...],
     resolved: _Resolved,
     endorsements: Mapping[ObjectId, Endorsement],
+    evaluate: Evaluate | None,
     change: _Signed,
 ) -> _Verdict:
     request = change.request
@@ -240,23 +244,11 @@ def _judge_change(
         certificate = load_draft(change.reservation.tbs_certificate)
     loaded = resolved[change.object_id].loaded
     # Who asked nobody is approved by nobody.
-    approvals = endorsements.get(change.object_id, Endorsement()).approvals
-    judged = judge_certificate(books, loaded, request, certificate, preview.now, approvals)
+    behind = endorsements.get(change.object_id, Endorsement())
+    judged = judge_certificate(
+        books, loaded, request, certificate, preview.now, behind, evaluate=evaluate
+    )
     return [*findings, *judged.findings], judged.allowed_by, mark
-
-
-def _adopted_not_allowed(
-    change: AdoptCertificate, manifests: ManifestSet, books: tuple[Rulebook, ...], now: datetime
-) -> Iterator[Finding]:
-    """What somebody else signed is looked after all the same: a warning."""
-    loaded = manifests.of(Certificate).get(change.object_id)
-    profile = find_profile(loaded, manifests, []) if loaded is not None else None
-    if loaded is None:
-        return
-    name = profile.metadata.name if profile else ""
-    finding = judge_adopted(books, loaded, change, name, now)
-    if finding is not None:
-        yield finding
 
 
 def _is_judged(change: Change) -> TypeGuard[IssueCertificate | FinishReservation]:
@@ -264,14 +256,6 @@ def _is_judged(change: Change) -> TypeGuard[IssueCertificate | FinishReservation
         return False  # nothing is signed; and a reservation opens no way around being judged
     # An OCSP responder was judged when it was planned; its key is made here, and by nobody else.
     return change.object_id.kind != RESPONDER
-
-
-def _known_elsewhere(change: AdoptCertificate, store: Store) -> Iterator[Finding]:
-    """A certificate is taken up under one object, and none that was issued here under another."""
-    wanted = CertificateFilter(issuer=change.issuer, serial_number=change.serial_number, kinds=())
-    for record in store.find(wanted):
-        if record.object_id != change.object_id:
-            yield already_known(change.serial_number, record.object_id).at(change.source)
 
 
 def _blocked_keys(

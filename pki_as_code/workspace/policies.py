@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pki_as_code.errors import NotFoundError
+from pki_as_code.manifests.load import LoadResult
 from pki_as_code.manifests.tree import WorkingTree
 from pki_as_code.model import CERTIFICATE, Status
 from pki_as_code.plan.linting import Linting
@@ -16,6 +17,7 @@ from pki_as_code.plan.policy_trials import Tried, parse_trials, try_request
 from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.references import policies_name_something
 from pki_as_code.plan.validate import resolve_all
+from pki_as_code.rules.evaluator import Rules
 from pki_as_code.workspace.judging import (
     check_findings,
     concerns_all,
@@ -23,6 +25,7 @@ from pki_as_code.workspace.judging import (
     load_certificates,
 )
 from pki_as_code.workspace.opening import load_repository
+from pki_as_code.workspace.policy_rules import rule_findings
 from pki_as_code.workspace.validation import below_root
 from pki_as_code.workspace.view import Workspace
 
@@ -41,17 +44,29 @@ def try_policies(
     """
     repository, _, _, loaded = load_repository(start, ref)
     manifests = loaded.manifests
-    findings = [*loaded.findings, *policies_name_something(manifests)]
-    check_findings([finding for finding in findings if concerns_all(finding)])
     preview = Preview(manifests, {}, now, linting_of(manifests, None))
     places = [below_root(repository.root, start, path) for path in paths] or [TESTS]
     tried = []
-    for path in _files(repository.root, places):
-        data = WorkingTree(repository.root).read(path)
-        tried += [
-            try_request(t, source, manifests, preview) for t, source in parse_trials(data, path)
-        ]
+    with Rules() as rules:
+        _check_policies(loaded, rules)
+        for path in _files(repository.root, places):
+            data = WorkingTree(repository.root).read(path)
+            tried += [
+                try_request(trial, source, manifests, preview, rules.evaluate)
+                for trial, source in parse_trials(data, path)
+            ]
     return tuple(tried)
+
+
+def _check_policies(loaded: LoadResult, rules: Rules) -> None:
+    """Raise `ManifestError` for what is wrong with policies, and all else that concerns all."""
+    manifests = loaded.manifests
+    findings = [
+        *loaded.findings,
+        *policies_name_something(manifests),
+        *rule_findings(manifests, rules),
+    ]
+    check_findings([finding for finding in findings if concerns_all(finding)])
 
 
 def _files(root: Path, places: Sequence[str]) -> Iterator[str]:
@@ -76,8 +91,13 @@ def policy_impact(workspace: Workspace, base: TrustBase, now: datetime) -> Impac
     Raises `ManifestError` for what concerns all, `StoreError` when the store cannot be read.
     """
     loaded = workspace.loaded
-    findings = [*loaded.findings, *policies_name_something(loaded.manifests)]
-    check_findings([finding for finding in findings if concerns_all(finding)])
+    with Rules() as rules:
+        _check_policies(loaded, rules)
+        return _impact(workspace, base, now, rules)
+
+
+def _impact(workspace: Workspace, base: TrustBase, now: datetime, rules: Rules) -> Impact:
+    loaded = workspace.loaded
     desired = resolve_all(loaded.manifests)
     asked = [resolved.loaded.object_id for resolved in desired.certificates]
     live = {
@@ -90,4 +110,4 @@ def policy_impact(workspace: Workspace, base: TrustBase, now: datetime) -> Impac
     issued = load_certificates(workspace.store.authorities())
     # What linters would say of a renewal is not asked: it is policies that are compared.
     preview = Preview(loaded.manifests, issued, now, Linting())
-    return make_impact(desired, base, live, preview)
+    return make_impact(desired, base, live, preview, rules.evaluate)

@@ -15,6 +15,8 @@ from pki_as_code.manifests.policy import Policy
 from pki_as_code.model import Finding, Severity
 from pki_as_code.plan.policy_judging import TrustBase
 from pki_as_code.plan.references import policies_name_something
+from pki_as_code.rules.evaluator import Rules
+from pki_as_code.workspace.policy_rules import rule_findings
 
 
 def load_trust_base(repository: GitRepository, revision: str) -> TrustBase:
@@ -35,7 +37,12 @@ def load_trust_base(repository: GitRepository, revision: str) -> TrustBase:
             if file.path.endswith(f"/{NAMESPACE_FILE}") and place_of(file.path).holds(Namespace)
         }
         loaded = load_manifests(tree, paths={*SHARED, *namespaces})
-    findings = [*loaded.findings, *policies_name_something(loaded.manifests)]
+    with Rules() as rules:
+        findings = [
+            *loaded.findings,
+            *policies_name_something(loaded.manifests),
+            *rule_findings(loaded.manifests, rules),
+        ]
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
         raise ManifestError(

@@ -14,9 +14,13 @@ from pki_as_code.manifests.overlay import OverlayTree
 from pki_as_code.manifests.policy import Policy
 from pki_as_code.manifests.tree import Tree
 from pki_as_code.model import Finding, Severity
+from pki_as_code.plan.policy import RULE_NOT_MET
+from pki_as_code.plan.policy_judging import TrustBase
 from pki_as_code.plan.validate import resolve_all, validate_manifests
+from pki_as_code.rules.evaluator import Rules
 from pki_as_code.workspace.judging import check_findings, linting_of
 from pki_as_code.workspace.opening import load_repository
+from pki_as_code.workspace.policy_rules import rule_findings
 from pki_as_code.workspace.trust_base import base_findings, load_trust_base
 from pki_as_code.workspace.view import committed_keys
 
@@ -36,13 +40,10 @@ def validate_repository(
     """
     repository, commit, tree, loaded = load_repository(start, ref, second_gate=True)
     trust_base = load_trust_base(repository, base) if base is not None else None
-    desired = resolve_all(loaded.manifests)
     findings = [
         *loaded.findings,
         *committed_keys(repository, commit, loaded.manifests),
-        *validate_manifests(
-            desired, now, linting_of(desired.manifests, trust_base), base=trust_base
-        ),
+        *_judged(loaded.manifests, now, trust_base),
         *base_findings(loaded.manifests, trust_base),
     ]
     if not any(finding.severity is Severity.ERROR for finding in findings):
@@ -56,6 +57,22 @@ def validate_repository(
     files = [path for path in every if path.endswith((".yaml", ".yml")) and _is_in(path, named)]
     findings = [f for f in findings if f.source is not None and _is_in(f.source.path, named)]
     return findings, len(files)
+
+
+def _judged(manifests: ManifestSet, now: datetime, base: TrustBase | None = None) -> list[Finding]:
+    """Return what is wrong across manifests, and with the rules of policies."""
+    with Rules() as rules:
+        unusable = list(rule_findings(manifests, rules))
+        findings = validate_manifests(
+            resolve_all(manifests),
+            now,
+            linting_of(manifests, base),
+            base=base,
+            evaluate=rules.evaluate,
+        )
+    if unusable:  # that every certificate is denied for it says nothing new
+        findings = [finding for finding in findings if finding.code != RULE_NOT_MET]
+    return [*unusable, *findings]
 
 
 def _no_policy(manifests: ManifestSet) -> Iterator[Finding]:
@@ -106,7 +123,5 @@ def check_overlay(tree: Tree, files: Mapping[str, bytes], now: datetime) -> None
     """
     overlay = OverlayTree(tree, files)
     loaded = load_manifests(overlay)
-    linting = linting_of(loaded.manifests, None)
-    found = validate_manifests(resolve_all(loaded.manifests), now, linting)
-    findings = [*loaded.findings, *found]
+    findings = [*loaded.findings, *_judged(loaded.manifests, now)]
     check_findings([f for f in findings if f.source is None or f.source.path in files])

@@ -30,8 +30,9 @@ from pki_as_code.plan.planner import make_plan
 from pki_as_code.plan.policy_judging import TrustBase
 from pki_as_code.plan.responders import responder_key_uri
 from pki_as_code.plan.validate import Desired, resolve_all, validate_manifests
+from pki_as_code.rules.evaluator import Rules
 from pki_as_code.stores.interface import Store
-from pki_as_code.workspace.endorsing import Endorsing, asks_for_approvals
+from pki_as_code.workspace.endorsing import Endorsing, asks_who_signed
 from pki_as_code.workspace.judging import (
     about,
     check_findings,
@@ -44,6 +45,7 @@ from pki_as_code.workspace.judging import (
 )
 from pki_as_code.workspace.moved_store import moved_store
 from pki_as_code.workspace.observing import observe
+from pki_as_code.workspace.policy_rules import rule_findings
 from pki_as_code.workspace.trust_base import base_findings
 
 
@@ -114,19 +116,6 @@ class Workspace:
         head = self.store.head()
         basis = self._basis(now)
         desired = basis.desired
-        findings = [
-            *committed_keys(self.repository, self.commit, desired.manifests),
-            *validate_manifests(desired, now, self.linting, drafts=False),
-            *base_findings(desired.manifests, self.base),
-        ]
-        if only:
-            findings = about(findings, only, desired)
-            check_findings([*about(basis.loaded.findings, only, desired), *findings])
-        else:
-            check_findings(basis.loaded.findings)
-        check_findings([finding for finding in findings if concerns_all(finding)])
-        observed = self.observe(desired, now, basis.scope)
-        observation = replace(observed, lost_keys=frozenset(lost_keys))
         frame = PlanFrame(
             commit=self.commit,
             base=self.store.last_reconciled() or "",
@@ -135,22 +124,62 @@ class Workspace:
             only=frozenset(only),
             retry=retry,
         )
-        made = without_old_notices(make_plan(desired, observation, frame), basis.scope)
-        believed, moved = self._believed(desired.manifests, frame.base)
-        endorsing = Endorsing(self.repository, self.commit, self.tree, believed, now)
-        endorsements, unsigned = endorsing.endorsements(made, desired.manifests)
-        observation = replace(observation, endorsements=endorsements)
-        made, problems = judge_changes(made, desired, observation, self.store, now, self.base)
-        plan = without_faulty(made, [*findings, *moved, *unsigned, *problems])
+        with Rules() as rules:
+            findings = self._checked(basis, now, only, rules)
+            observed = self.observe(desired, now, basis.scope)
+            observation = replace(observed, lost_keys=frozenset(lost_keys))
+            made = without_old_notices(make_plan(desired, observation, frame), basis.scope)
+            made, problems = self._judged(made, desired, observation, frame, rules)
+        plan = without_faulty(made, [*findings, *problems])
         if self.increments is not None and remember and not (only or retry):
             self.increments.remember(made, plan, basis, observation, head)
         return plan
+
+    def _checked(
+        self, basis: Basis, now: datetime, only: Collection[ObjectId], rules: Rules
+    ) -> list[Finding]:
+        """Return what is wrong with single objects. Raises `ManifestError` for the rest."""
+        desired = basis.desired
+        findings = [
+            *committed_keys(self.repository, self.commit, desired.manifests),
+            *validate_manifests(desired, now, self.linting, drafts=False),
+            *rule_findings(desired.manifests, rules),
+            *base_findings(desired.manifests, self.base),
+        ]
+        if only:
+            findings = about(findings, only, desired)
+            check_findings([*about(basis.loaded.findings, only, desired), *findings])
+        else:
+            check_findings(basis.loaded.findings)
+        check_findings([finding for finding in findings if concerns_all(finding)])
+        return findings
+
+    def _judged(
+        self,
+        made: Plan,
+        desired: Desired,
+        observation: Observation,
+        frame: PlanFrame,
+        rules: Rules,
+    ) -> tuple[Plan, list[Finding]]:
+        """Judge what would be signed, with who stands behind it (`judge_changes`)."""
+        base = self.base.manifests if self.base is not None else None
+        believed, moved = self._believed(desired.manifests, frame.base)
+        endorsing = Endorsing(self.repository, self.commit, self.tree, believed, frame.now)
+        endorsements, unsigned = endorsing.endorsements(made, desired.manifests, base)
+        observation = replace(observation, endorsements=endorsements)
+        judged, problems = judge_changes(
+            made, desired, observation, self.store, frame.now, self.base, evaluate=rules.evaluate
+        )
+        return judged, [*moved, *unsigned, *problems]
 
     def _believed(
         self, manifests: ManifestSet, reconciled: str
     ) -> tuple[str | None, Sequence[Finding]]:
         """Return the commit whose owners and signers count; None for nobody's, with the reason."""
-        moved = moved_store(self, where_signed=False) if asks_for_approvals(manifests) else None
+        holding = [manifests, *([self.base.manifests] if self.base is not None else [])]
+        asked = any(map(asks_who_signed, holding))
+        moved = moved_store(self, where_signed=False) if asked else None
         if moved is not None:
             return None, [replace(moved, severity=Severity.WARNING)]
         return reconciled or (self.base.commit if self.base is not None else ""), ()

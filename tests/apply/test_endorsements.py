@@ -272,7 +272,7 @@ def test_a_policy_that_wants_owners_to_have_signed_is_met_by_them_alone(owned, p
                 {
                     "effect": "Grant",
                     "allow": {"dns": [{"suffix": "example.com"}]},
-                    "approvals": {"requireSignature": True},
+                    **asked,
                 },
             )
         }
@@ -406,7 +406,16 @@ def test_where_the_commit_reconciled_last_is_gone_nobody_is_believed(owned, peop
         assert believed_signers(shallow.workspace(**options), shallow.now) == Signers()
 
 
-def test_no_owner_is_believed_by_a_store_that_comes_with_the_change(owned, people):
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"approvals": {"requireSignature": True}}, "policy.not_signed"),
+        ({"rules": [{"expression": "signers.size() > 0"}]}, "policy.rule_not_met"),
+        ({"rules": [{"expression": "approvals.size() > 0"}]}, "policy.rule_not_met"),
+    ],
+    ids=["approvals", "a rule about signers", "a rule about approvals"],
+)
+def test_no_owner_is_believed_by_a_store_that_comes_with_the_change(owned, people, asked, code):
     owned.add(
         {
             "policies/owners.yaml": manifest(
@@ -415,7 +424,7 @@ def test_no_owner_is_believed_by_a_store_that_comes_with_the_change(owned, peopl
                 {
                     "effect": "Grant",
                     "allow": {"dns": [{"suffix": "example.com"}]},
-                    "approvals": {"requireSignature": True},
+                    **asked,
                 },
             )
         }
@@ -430,6 +439,6 @@ def test_no_owner_is_believed_by_a_store_that_comes_with_the_change(owned, peopl
     owned.write("pki.yaml", text.replace("spec:\n", "spec:\n  store: git:own\n", 1))
     people.commit_unsigned(owned.root, author="mallory")
     plan = owned.workspace(store=None).plan(owned.now)
-    assert errors(plan) == [("policy.not_signed", f"{API}.yaml")]
+    assert errors(plan) == [(code, f"{API}.yaml")]
     assert "trust.store_moved" in {finding.code for finding in plan.findings}
     assert errors(owned.workspace(store="git:own").plan(owned.now)) == []

@@ -16,6 +16,7 @@ _OTHER = re.compile(
     r"pki_as_code\..*"  # a module
     r"|.*\.(yaml|yml|json|jsonl|html|md|pem|csr|html|txt|db|lock|com|url)"  # a file, a host
     r"|(user|core|commit|gc|remote|receive|certificates|object|entry|alternates)\.[a-z_]+"  # git
+    r"|san\.(dns|ip|email|uri|other)|key\.(type|size|curve)|metadata\.[a-z]+"  # variables of rules
 )
 
 

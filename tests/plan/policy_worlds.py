@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pki_as_code.model import Finding
+from pki_as_code.model import Evaluate, Finding
 from pki_as_code.plan.linting import Linting
 from pki_as_code.plan.policy_findings import DENIALS
 from pki_as_code.plan.validate import resolve_all, validate_manifests
@@ -29,9 +29,10 @@ def deny(name: str = "deny", selector: Mapping[str, Any] | None = None, **match:
     return policy(name, effect="Deny", selector=selector or {}, **terms)
 
 
-def denials(*parts: Files) -> list[Finding]:
+def denials(*parts: Files, evaluate: Evaluate | None = None) -> list[Finding]:
     """Return what policies have against the certificates, when nobody else has anything."""
-    findings = validate_manifests(resolve_all(load(BASE, *parts)), NOW, Linting())
+    desired = resolve_all(load(BASE, *parts))
+    findings = validate_manifests(desired, NOW, Linting(), evaluate=evaluate)
     errors = [finding for finding in findings if finding.severity == "error"]
     assert {finding.code for finding in errors} <= DENIALS, [str(finding) for finding in errors]
     return errors

@@ -33,6 +33,13 @@ _JUDGED = explanations(
             "`approvals.minOwners` in the policy asks for more than one pair of eyes.",
             "Have more owners sign for the file with `pkictl sign_manifest`.",
         ),
+        "rule_not_met": (
+            "A rule of a policy does not hold for the certificate.",
+            "A rule is an expression in CEL. Only a clean `true` is a yes: an error, too many "
+            "iterations and no answer in time are a no, whatever the effect of the policy.",
+            "Ask for something else; where the message says that the rule could not be evaluated, "
+            "have its owners mend it. docs/policies.md has the variables.",
+        ),
         "not_in_base": (
             "The trust base has no such profile or authority.",
             "What a change brings along is not there yet for those who have to agree to it.",
@@ -97,9 +104,17 @@ _WRITTEN = explanations(
             "Select by namespaces, issuers or profiles.",
         ),
         "rules_unsupported": (
-            "The policy has rules, which this version cannot evaluate.",
-            "A rule that nobody looks at would be believed in force.",
-            "Say it with `allow` or `match`.",
+            "The policy has rules, and what evaluates them is not installed.",
+            "The library that evaluates CEL is an extra. A rule that nobody looks at would be "
+            "believed in force.",
+            "Install it: pip install 'pki-as-code[cel]'. Or say it with `allow` or `match`.",
+        ),
+        "rule_invalid": (
+            "This is not a rule: it does not parse, names what there is not, compares what cannot "
+            "be compared, or gives something other than true or false.",
+            "Types are checked before anything is judged, so that a misspelt variable is found "
+            "when it is written.",
+            "Correct the expression; docs/policies.md has the variables and their types.",
         ),
     },
     why="A policy that could be misread, or that does not load, must not leave a hole: the run "
