@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,10 @@ from pki_as_code.workspace.endorsing import Endorsing
 from pki_as_code.workspace.trust import believed_signers
 from tests.apply.site import Site, copy_of, errors, git, told
 from tests.people import People
-from tests.plan.worlds import certificate_id, manifest, namespace
+from tests.plan.worlds import Files, certificate_id, manifest, namespace
 
 API = "certificates/payments/api"
+SIGNED = {"approvals": {"requireSignature": True}}
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +49,12 @@ def owned(owned_template, directory):
     site = copy_of(owned_template, directory / "owned-pki")
     yield site
     site.close()
+
+
+def grant(**asked: Any) -> Files:
+    """A policy that allows names below example.com, and asks for more."""
+    spec = {"effect": "Grant", "allow": {"dns": [{"suffix": "example.com"}]}, **asked}
+    return {"policies/owners.yaml": manifest("Policy", "owners", spec)}
 
 
 def endorsement(
@@ -264,19 +272,7 @@ def test_where_nothing_depends_on_it_nobody_is_asked(site, people, monkeypatch):
 
 
 def test_a_policy_that_wants_owners_to_have_signed_is_met_by_them_alone(owned, people):
-    owned.add(
-        {
-            "policies/owners.yaml": manifest(
-                "Policy",
-                "owners",
-                {
-                    "effect": "Grant",
-                    "allow": {"dns": [{"suffix": "example.com"}]},
-                    **asked,
-                },
-            )
-        }
-    )
+    owned.add(grant(**SIGNED))
     people.commit(owned.root)
     owned.run()
     owned.certificate("payments/api", subject="CN=api.example.com")
@@ -409,26 +405,14 @@ def test_where_the_commit_reconciled_last_is_gone_nobody_is_believed(owned, peop
 @pytest.mark.parametrize(
     ("asked", "code"),
     [
-        ({"approvals": {"requireSignature": True}}, "policy.not_signed"),
+        (SIGNED, "policy.not_signed"),
         ({"rules": [{"expression": "signers.size() > 0"}]}, "policy.rule_not_met"),
         ({"rules": [{"expression": "approvals.size() > 0"}]}, "policy.rule_not_met"),
     ],
     ids=["approvals", "a rule about signers", "a rule about approvals"],
 )
 def test_no_owner_is_believed_by_a_store_that_comes_with_the_change(owned, people, asked, code):
-    owned.add(
-        {
-            "policies/owners.yaml": manifest(
-                "Policy",
-                "owners",
-                {
-                    "effect": "Grant",
-                    "allow": {"dns": [{"suffix": "example.com"}]},
-                    **asked,
-                },
-            )
-        }
-    )
+    owned.add(grant(**asked))
     people.commit(owned.root)
     owned.run()
     owned.certificate("payments/api", subject="CN=api.example.com")
