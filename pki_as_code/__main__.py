@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from pki_as_code.quiet.answer import answer
+
+_OBJECTS_BETWEEN_ROUNDS = 200_000
+"""Of the garbage collector: Python's 700 make it go again and again through what the imports make,
+of which nothing is garbage."""
 
 
 def run() -> None:
@@ -13,6 +18,7 @@ def run() -> None:
 
 
 def _run() -> int:
+    gc.set_threshold(_OBJECTS_BETWEEN_ROUNDS)
     code = answer(sys.argv[1:])
     if code is not None:
         return code

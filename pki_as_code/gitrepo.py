@@ -8,7 +8,7 @@ repository brings along.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,9 +94,20 @@ def is_ignored(repository: GitRepository, path: str) -> bool:
 
 def is_tracked(repository: GitRepository, path: str, commit: str = "") -> bool:
     """Tell whether `path` (relative to the root) is in a commit, or without one in the index."""
-    if commit:
-        return bool(repository.run("ls-tree", "-z", "--name-only", commit, "--", path))
-    return bool(repository.run("ls-files", "-z", "--", path))
+    return bool(tracked_paths(repository, [path], commit))
+
+
+def tracked_paths(
+    repository: GitRepository, paths: Collection[str], commit: str = ""
+) -> frozenset[str]:
+    """Return those of `paths` that are in a commit, or without one in the index, as one asks git."""
+    if not paths:
+        return frozenset()
+    question = ("ls-tree", "-z", "--name-only", commit) if commit else ("ls-files", "-z")
+    output = repository.run(*question, "--", *sorted(paths)).decode("utf-8", "surrogateescape")
+    found = output.split("\0")[:-1]
+    # The index has the files below a directory and not the directory.
+    return frozenset(p for p in paths if any(f == p or f.startswith(f"{p}/") for f in found))
 
 
 def known_identity(repository: GitRepository) -> tuple[str, str] | None:

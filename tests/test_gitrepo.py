@@ -22,6 +22,7 @@ from pki_as_code.gitrepo import (
     is_tracked,
     known_identity,
     last_changes,
+    tracked_paths,
 )
 from tests.apply.site import directory
 
@@ -545,3 +546,15 @@ def test_what_is_tracked_is_told_of_a_commit_and_of_the_index(work):
     assert not is_tracked(work.repository, "a", first)
     assert is_tracked(work.repository, "README", first)
     assert not is_tracked(work.repository, "READ*", first)
+
+
+def test_many_paths_are_asked_for_at_once(work):
+    first = work.head()
+    work.write("keys/a.pem", "1")
+    work.git("add", "keys/a.pem")
+    paths = ["README", "keys", "keys/a.pem", "keys/a", "key", "missing"]
+    assert tracked_paths(work.repository, paths) == {"README", "keys", "keys/a.pem"}
+    assert tracked_paths(work.repository, paths, first) == {"README"}
+    second = work.commit("second")
+    assert tracked_paths(work.repository, paths, second) == {"README", "keys", "keys/a.pem"}
+    assert tracked_paths(work.repository, []) == frozenset()

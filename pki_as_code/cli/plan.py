@@ -40,9 +40,7 @@ def command(
     from dataclasses import replace
 
     from pki_as_code.cli.session import reading
-    from pki_as_code.durable import write_file_atomically
     from pki_as_code.errors import EXIT_CHANGES_PENDING, EXIT_DENIED, EXIT_FAILED, EXIT_UNSAFE
-    from pki_as_code.formats import format_plan_json
     from pki_as_code.model import Severity
     from pki_as_code.plan.guards import guard_findings
     from pki_as_code.plan.policy_findings import only_denied
@@ -63,6 +61,9 @@ def command(
     plan = replace(plan, findings=plan.findings + exceeded + signed)
     told.tell_plan(plan)
     if out is not None:
+        from pki_as_code.durable import write_file_atomically
+        from pki_as_code.formats import format_plan_json
+
         write_file_atomically(console.directory / out, format_plan_json(plan).encode())
     unsigned = any(finding.severity is Severity.ERROR for finding in signed)
     if plan.refused or exceeded or unsigned:

@@ -77,22 +77,22 @@ class Reports:
         return cls(console, output, tuple(files), Path(place) if summary and place else None)
 
     def tell_plan(self, plan: Plan) -> None:
-        from pki_as_code.formats import PLAN_FORMATS, format_plan
+        from pki_as_code.formats import format_plan
 
         if self.output == "text":
             self.console.write(format_plan(plan, color=self.console.color))
         else:
-            self.console.write(PLAN_FORMATS[self.output](plan))
-        self._write(lambda form: PLAN_FORMATS[form](plan))
+            self.console.write(_plan_in(self.output, plan))
+        self._write(lambda form: _plan_in(form, plan))
 
     def tell_findings(self, findings: Sequence[Finding], file_count: int | None) -> None:
-        from pki_as_code.formats import FINDING_FORMATS, format_findings
+        from pki_as_code.formats import format_findings
 
         if self.output == "text":
             color = self.console.color
             self.console.write(format_findings(findings, file_count=file_count, color=color))
         else:
-            self.console.write(FINDING_FORMATS[self.output](findings, file_count))
+            self.console.write(_findings_in(self.output, findings, file_count))
         self._write_findings(findings, file_count)
 
     @contextmanager
@@ -103,7 +103,6 @@ class Reports:
         A repository that cannot be read has no plan, and its pull request still needs to be told.
         """
         from pki_as_code.errors import PkiAsCodeError
-        from pki_as_code.formats import FINDING_FORMATS
         from pki_as_code.model import Finding
 
         try:
@@ -112,14 +111,12 @@ class Reports:
             own = Finding(error.code, error.message, help=error.help)
             findings = list(error.findings) or [own]
             if self.output in CI_FORMS:
-                self.console.write(FINDING_FORMATS[self.output](findings, None))
+                self.console.write(_findings_in(self.output, findings, None))
             self._write_findings(findings, None)
             raise
 
     def _write_findings(self, findings: Sequence[Finding], file_count: int | None) -> None:
-        from pki_as_code.formats import FINDING_FORMATS
-
-        self._write(lambda form: FINDING_FORMATS[form](findings, file_count))
+        self._write(lambda form: _findings_in(form, findings, file_count))
 
     def _write(self, make: Callable[[str], str]) -> None:
         from pki_as_code.durable import write_file_atomically
@@ -129,3 +126,18 @@ class Reports:
         if self.summary is not None:
             with self.summary.open("a", encoding="utf-8") as file:
                 file.write(make("markdown") + "\n")
+
+
+# Only here are the tables of all forms imported: most runs print text, and write no report.
+
+
+def _plan_in(form: str, plan: Plan) -> str:
+    from pki_as_code.formats import PLAN_FORMATS
+
+    return PLAN_FORMATS[form](plan)
+
+
+def _findings_in(form: str, findings: Sequence[Finding], file_count: int | None) -> str:
+    from pki_as_code.formats import FINDING_FORMATS
+
+    return FINDING_FORMATS[form](findings, file_count)

@@ -29,7 +29,6 @@ from pki_as_code.model import AUTHORITY, DEFAULT_NAMESPACE, RESPONDER, ObjectId
 from pki_as_code.pkix.serial_numbers import parse_serial_number
 from pki_as_code.plan.defaults import signs_certificates
 from pki_as_code.plan.validate import Desired
-from pki_as_code.stores.codec import digest
 from pki_as_code.stores.interface import CertificateFilter, Store
 
 SHARED: Final = (PROJECT_FILE, "authorities", "profiles", "policies")
@@ -190,6 +189,8 @@ class _Looking:
         touched = {r.object_id for r in self.store.open_reservations()}
         if (head.sequence, head.digest) == (state.sequence, state.digest):
             return touched
+        from pki_as_code.stores.codec import digest  # with all entries, which quiet runs do without
+
         entries = self.store.entries(first_sequence=state.sequence)
         first = next(entries, None)
         if first is None or digest(first.line) != state.digest:

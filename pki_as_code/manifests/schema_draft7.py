@@ -19,8 +19,21 @@ _LISTS: Final = ("allOf", "anyOf", "oneOf", "prefixItems")
 _SINGLE: Final = ("items", "additionalProperties", "propertyNames", "not", "if", "then", "else")
 
 
-class ManifestSchemaGenerator(GenerateJsonSchema):
-    """Adds the docstrings of fields, and writes defaults as people write them."""
+class BareSchemaGenerator(GenerateJsonSchema):
+    """What judges a manifest, and nothing for people; writes defaults as people write them."""
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        generated = super().default_schema(schema)
+        if isinstance(schema.get("default"), BaseModel):
+            generated.pop("default", None)
+        return generated
+
+    def encode_default(self, dft: Any) -> Any:
+        return _written(dft)
+
+
+class ManifestSchemaGenerator(BareSchemaGenerator):
+    """Adds the docstrings of fields, for which it reads the source of every model."""
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         generated = super().model_schema(schema)
@@ -34,15 +47,6 @@ class ManifestSchemaGenerator(GenerateJsonSchema):
         if description := describe_model(model):
             generated["description"] = description
         return generated
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        generated = super().default_schema(schema)
-        if isinstance(schema.get("default"), BaseModel):
-            generated.pop("default", None)
-        return generated
-
-    def encode_default(self, dft: Any) -> Any:
-        return _written(dft)
 
 
 def _written(value: Any) -> JsonValue:

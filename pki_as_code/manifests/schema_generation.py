@@ -11,13 +11,18 @@ from pki_as_code.errors import NotFoundError
 from pki_as_code.escape import quoted
 from pki_as_code.manifests import KINDS
 from pki_as_code.manifests.base import API_VERSION, Manifest
-from pki_as_code.manifests.schema_draft7 import ManifestSchemaGenerator, to_draft7
+from pki_as_code.manifests.schema_draft7 import (
+    BareSchemaGenerator,
+    ManifestSchemaGenerator,
+    to_draft7,
+)
 from pki_as_code.manifests.schema_gate import Check, UnknownKeywordError, compile_schema
 from pki_as_code.manifests.suggestions import did_you_mean
 from pki_as_code.model import JsonValue
 
 if TYPE_CHECKING:
     from jsonschema import Draft7Validator
+    from pydantic.json_schema import GenerateJsonSchema
 
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 ALL_KINDS: Final = "manifest"
@@ -56,11 +61,11 @@ def schema_of(kind: type[Manifest]) -> dict[str, JsonValue]:
     return {"$schema": DRAFT, "$id": _schema_id(kind.__name__.lower()), **schema}
 
 
-def _generated(kind: type[Manifest]) -> dict[str, JsonValue]:
+def _generated(
+    kind: type[Manifest], generator: type[GenerateJsonSchema] = ManifestSchemaGenerator
+) -> dict[str, JsonValue]:
     schema: dict[str, JsonValue] = to_draft7(
-        kind.model_json_schema(
-            by_alias=True, ref_template=_REF, schema_generator=ManifestSchemaGenerator
-        )
+        kind.model_json_schema(by_alias=True, ref_template=_REF, schema_generator=generator)
     )
     return schema
 
@@ -112,7 +117,7 @@ def _validator(kind: type[Manifest]) -> Draft7Validator:
 def _gate(kind: type[Manifest]) -> Check | None:
     """Return the quick check, None for a schema that says more than it knows."""
     try:
-        return compile_schema(schema_of(kind))
+        return compile_schema(_generated(kind, BareSchemaGenerator))
     except UnknownKeywordError:
         return None
 

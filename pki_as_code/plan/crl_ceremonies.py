@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 
@@ -28,7 +29,6 @@ from pki_as_code.model import (
     Severity,
     format_time,
 )
-from pki_as_code.pkix.crl import CrlDescription, CrlEntry, lint_crl, read_crl
 from pki_as_code.pkix.pem import decode_single
 from pki_as_code.pkix.serial_numbers import format_serial_number
 from pki_as_code.plan.authorities import Authority, parents_first
@@ -36,6 +36,9 @@ from pki_as_code.plan.ceremonies import CRL_NEEDED, RUNBOOK, is_offline, key_uri
 from pki_as_code.plan.crls import CRL_TRIGGERS, CrlCandidate, changed_by, has_ended, may_sign_crls
 from pki_as_code.plan.observation import GivenCrl, Item, Observation, PlanFrame
 from pki_as_code.plan.validate import Desired
+
+if TYPE_CHECKING:
+    from pki_as_code.pkix.crl import CrlDescription, CrlEntry
 
 PEM_LABELS = ("X509 CRL",)
 
@@ -116,6 +119,8 @@ def _judge_given(
     name = authority.object_id.name
     if authority.crl is None:
         return None
+    from pki_as_code.pkix.crl import read_crl  # few repositories have an offline authority
+
     source = authority.source("spec", "crl", "file")
     last = observation.crls.get((name, FULL_SCOPE))
     known = observation.given_crls.get(name, GivenCrl(0, ()))
@@ -161,6 +166,8 @@ def _unfit(authority: Authority, problem: str) -> Finding:
 
 
 def _problem_of_signature(read: _Read, issuer: x509.Certificate) -> str | None:
+    from pki_as_code.pkix.crl import lint_crl
+
     errors = [f for f in lint_crl(read.der, issuer) if f.severity is Severity.ERROR]
     return errors[0].message if errors else None
 

@@ -8,7 +8,6 @@ from pki_as_code.manifests.load import Loaded
 from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.model import AUTHORITY, CERTIFICATE, RESPONDER, CertificateRecord, ObjectId
 from pki_as_code.pkix.serial_numbers import parse_serial_number
-from pki_as_code.stores.entries import Adopted, Issued
 from pki_as_code.stores.interface import CertificateFilter, Store
 
 
@@ -64,20 +63,17 @@ def _current_when_it_came(
     A run carries out revocations before it issues. So what was issued at a commit that has the
     Revocation came after it, whoever revoked the certificate that it meant.
     """
+    from pki_as_code.stores.entries import Adopted, Issued  # with all kinds of entries
+
     numbers = {(r.issuer, r.serial_number): r for r in records}
     for entry in reversed(list(store.entries(records[0].object_id)) if records else []):
         issued = entry.payload
         if isinstance(issued, Issued | Adopted):
             record = numbers.get((issued.issuer, issued.serial_number))
-            if record is not None and not _has_it(loaded, _reconciled_at(issued), repository):
+            known = issued.provenance.get("reconciledCommit") if isinstance(issued, Issued) else ""
+            if record is not None and not _has_it(loaded, str(known or ""), repository):
                 return (record,)
     return ()
-
-
-def _reconciled_at(issued: Issued | Adopted) -> str:
-    """Return the commit that was reconciled when a certificate was issued; empty for none."""
-    known = issued.provenance.get("reconciledCommit") if isinstance(issued, Issued) else None
-    return str(known or "")
 
 
 def _has_it(loaded: Loaded[Revocation], commit: str, repository: GitRepository) -> bool:

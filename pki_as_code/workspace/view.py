@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography import x509
 
 from pki_as_code.gitplumbing import GitRepository, RevisionTree
-from pki_as_code.gitrepo import is_tracked
+from pki_as_code.gitrepo import tracked_paths
 from pki_as_code.increments.planning import Increments
 from pki_as_code.increments.scope import Basis, Scope
 from pki_as_code.manifests.authority import CertificateAuthority
@@ -212,9 +212,11 @@ class Workspace:
 
 def committed_keys(repository: GitRepository, commit: str, manifests: ManifestSet) -> list[Finding]:
     """Return a finding for each key of an authority that is in the commit, or in the index."""
-    return [
-        committed_key(authority, path)
+    keys = [
+        (authority, path)
         for authority in manifests.of(CertificateAuthority).values()
         for uri in (key_uri(authority), responder_key_uri(authority))
-        if (path := key_path(uri)) and is_tracked(repository, path, commit)
+        if (path := key_path(uri))
     ]
+    tracked = tracked_paths(repository, {path for _, path in keys}, commit)
+    return [committed_key(authority, path) for authority, path in keys if path in tracked]
