@@ -174,6 +174,8 @@ def test_changed_paths_are_streamed_with_status_and_blobs(
     }  # fmt: skip
     assert repository.read_blob(changes["dir/b.yaml"].new_blob_id) == b"2"
     assert list(repository.changed_paths(second, second)) == []
+    removed = [path for path, change in changes.items() if change.status == "D"]
+    assert [c.path for c in repository.changed_paths(first, second, "D")] == removed != []
     assert not (root / ".git" / "no-such-index").exists()
 
 

@@ -173,12 +173,12 @@ class GitRepository(NamedTuple):
         """Tell whether history was cut when this repository was cloned."""
         return self.run("rev-parse", "--is-shallow-repository").strip() == b"true"
 
-    def changed_paths(self, old: str, new: str) -> Iterator[PathChange]:
-        """Stream what differs between the trees of two commits, by path, renames not followed."""
+    def changed_paths(self, old: str, new: str, status: str = "ADMT") -> Iterator[PathChange]:
+        """Stream what differs so between the trees of two commits, by path, without renames."""
         # diff-tree reads the whole index for nothing, unless there is none.
         output = self.run(
             "diff-tree", "-r", "-z", "--no-renames", "--no-ext-diff", "--no-textconv",
-            object_id(old), object_id(new),
+            f"--diff-filter={status}", object_id(old), object_id(new),
             environment={"GIT_INDEX_FILE": str(self.git_dir / "no-such-index")},
         )  # fmt: skip
         fields = output.split(b"\x00")

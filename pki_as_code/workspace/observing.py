@@ -138,8 +138,8 @@ def _removed_revocations(
 def _gone(repository: GitRepository, base: str, tree: Tree) -> list[str]:
     """Return the files that were at `base` where Revocations can be, and are gone, in order."""
     if isinstance(tree, RevisionTree):
-        changes = repository.changed_paths(base, tree.commit)
-        return [c.path for c in changes if c.status == "D" and c.path.startswith(_PLACES)]
+        removed = repository.changed_paths(base, tree.commit, "D")
+        return [change.path for change in removed if change.path.startswith(_PLACES)]
     there = {file.path for file in tree.files()}
     with RevisionTree(repository, base) as before:
         paths = [file.path for file in before.files() if file.path.startswith(_PLACES)]
