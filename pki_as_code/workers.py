@@ -18,20 +18,29 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, Generic, NoReturn, TypeVar
+from typing import Any, BinaryIO, Final, Generic, NamedTuple, NoReturn, TypeVar
 
 FEWEST_ITEMS: Final = 100
 """With fewer, making the processes takes longer than the work."""
 
 MOST_PROCESSES: Final = 16
 
+MOST_IN_A_BATCH: Final = 1000
+"""Items whose results are handed over at once. With fewer than that for each child it does all of
+its share before anybody waits for it."""
+
+_PIPE_BUFFER_BYTES: Final = 1 << 16
+
 _MANY_FILES: Final = 1 << 20
 
 A = TypeVar("A")
 B = TypeVar("B")
 
-_Child = tuple[int, int, Sequence[Any]]
-"""Process, the pipe it writes to, and the items it was given."""
+
+class _Child(NamedTuple):
+    process: int
+    results: BinaryIO
+    """The pipe it writes its batches to, each pickled by itself."""
 
 
 class Work(Generic[A, B]):
@@ -40,40 +49,48 @@ class Work(Generic[A, B]):
 
     `function` must be free of effects: it can be called twice for one item. Exceptions that it
     returns are made anew in the parent. Close the work when its results may not be wanted.
+
+    The children take turns at the batches, so that all are at work while the parent goes through
+    the results in order, and nobody holds more of these than a few batches.
     """
 
     def __init__(self, function: Callable[[A], B], items: Sequence[A]) -> None:
         self._function = function
+        self._items = items
+        self._shares = processes() if len(items) >= FEWEST_ITEMS else 1
+        self._size = max(1, min(-(-len(items) // self._shares), MOST_IN_A_BATCH))
         self._children: list[_Child] = []
-        self._rest = items
-        count = processes()
-        if count > 1 and len(items) >= FEWEST_ITEMS:
-            size = -(-len(items) // count)
-            while self._rest and self._start(self._rest[:size]):
-                self._rest = self._rest[size:]
+        if self._shares > 1:
+            while len(self._children) < self._shares and self._start(len(self._children)):
+                pass
 
     def results(self) -> Iterator[B]:
-        """Yield the results in the order of the items."""
-        while self._children:
-            process, pipe, items = self._children[0]
-            with os.fdopen(pipe, "rb") as stream:
-                self._children.pop(0)
-                data = stream.read()
-            os.waitpid(process, 0)
-            yield from self._completed(items, _unpickle(data, len(items)))
-        yield from map(self._function, self._rest)
+        """Yield the results in the order of the items, once."""
+        with contextlib.closing(self):
+            for number, batch in enumerate(self._batches(0, 1)):
+                share = number % self._shares
+                if share < len(self._children):
+                    found = _receive(self._children[share].results, len(batch))
+                    yield from self._completed(batch, found)
+                else:
+                    yield from map(self._function, batch)
 
     def close(self) -> None:
-        """Stop the children whose results nobody fetched."""
+        """Stop the children, whose results were all fetched, or are not wanted."""
         while self._children:
-            process, pipe, _ = self._children.pop()
-            os.close(pipe)
+            child = self._children.pop()
+            child.results.close()
             with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-            os.waitpid(process, 0)
+                os.kill(child.process, signal.SIGKILL)
+            os.waitpid(child.process, 0)
 
-    def _start(self, items: Sequence[A]) -> bool:
-        """Give the items to a child. Returns False when none can be made."""
+    def _batches(self, share: int, shares: int) -> Iterator[Sequence[A]]:
+        """Yield the batches of one child among so many."""
+        for start in range(share * self._size, len(self._items), shares * self._size):
+            yield self._items[start : start + self._size]
+
+    def _start(self, share: int) -> bool:
+        """Make the child for this share. Returns False when none can be made."""
         reader, writer = os.pipe()
         parent = os.getpid()
         try:
@@ -83,9 +100,9 @@ class Work(Generic[A, B]):
             os.close(writer)
             return False
         if not process:
-            _work(self._function, items, writer, parent)
+            _work(self._function, self._batches(share, self._shares), writer, parent)
         os.close(writer)
-        self._children.append((process, reader, items))
+        self._children.append(_Child(process, os.fdopen(reader, "rb", _PIPE_BUFFER_BYTES)))
         return True
 
     def _completed(self, items: Sequence[A], found: list[B | None]) -> Iterator[B]:
@@ -132,20 +149,24 @@ def processes() -> int:
     return min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
 
 
-def _work(function: Callable[[A], B], items: Sequence[A], writer: int, parent: int) -> NoReturn:
+def _work(
+    function: Callable[[A], B], batches: Iterator[Sequence[A]], writer: int, parent: int
+) -> NoReturn:
     """Be the child. Leaves without any of the endings that are the parent's."""
     try:
         gc.disable()  # collecting would touch all pages, and end what is the parent's
         _close_all_but(writer)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and stops us
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        found: list[Any] = []
-        for item in items:
-            if os.getppid() != parent:
-                break  # nobody waits for it any more
-            found.append(_result(function, item))
         with os.fdopen(writer, "wb") as stream:
-            pickle.dump(found, stream, pickle.HIGHEST_PROTOCOL)
+            for batch in batches:
+                found: list[Any] = []
+                for item in batch:
+                    if os.getppid() != parent:
+                        os._exit(0)  # nobody waits for it any more
+                    found.append(_result(function, item))
+                pickle.dump(found, stream, pickle.HIGHEST_PROTOCOL)
+                stream.flush()
     finally:
         os._exit(0)
 
@@ -170,10 +191,10 @@ def _result(function: Callable[[A], B], item: A) -> B | None:
     return None if isinstance(result, Exception) else result
 
 
-def _unpickle(data: bytes, count: int) -> list[Any]:
-    """Return what a child of this process wrote; None for each item when it did not get to it."""
+def _receive(results: BinaryIO, count: int) -> list[Any]:
+    """Return the next batch of a child of this process; None for each item that it still owes."""
     try:
-        found = pickle.loads(data)  # noqa: S301 (from our own child, through our own pipe)
+        found = pickle.load(results)  # noqa: S301 (from our own child, through our own pipe)
     except (EOFError, pickle.UnpicklingError):
         return [None] * count
     return found if isinstance(found, list) and len(found) == count else [None] * count

@@ -53,6 +53,33 @@ def test_children_give_the_results_in_order() -> None:
 
 
 @pytest.mark.usefixtures("two_cores")
+def test_children_take_turns_at_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "MOST_IN_A_BATCH", 100)
+    found = list(Work(where, MANY).results())
+    assert [number for number, _ in found] == MANY
+    batches = [{process for _, process in found[start : start + 100]} for start in (0, 100, 200)]
+    assert batches[0] == batches[2]
+    assert len(set.union(*batches) - {HERE}) == 2
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_what_a_child_owes_after_some_batches_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "MOST_IN_A_BATCH", 10)
+
+    def dies_there(number: int) -> tuple[int, int]:
+        if number == MANY[205] and os.getpid() != HERE:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return where(number)
+
+    found = list(Work(dies_there, MANY).results())
+    assert [number for number, _ in found] == MANY
+    done_by = [process for _, process in found]
+    assert HERE not in done_by[:200]
+    assert set(done_by[200:210]) == {HERE}
+    assert HERE not in done_by[210:220]  # which is the other child's
+
+
+@pytest.mark.usefixtures("two_cores")
 def test_few_items_are_done_here() -> None:
     few = MANY[: FEWEST_ITEMS - 1]
     assert list(Work(where, few).results()) == [(number, HERE) for number in few]

@@ -6,9 +6,10 @@ import json
 import os
 import sqlite3
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -147,7 +148,7 @@ class Memo:
 def write_memo(
     repository: GitRepository,
     state: State,
-    rows: Mapping[str, Row],
+    rows: Iterable[tuple[str, Row]],
     pending: Iterable[str],
     *,
     after: tuple[str, Collection[str]] | None,
@@ -156,8 +157,9 @@ def write_memo(
     Replace the memo; or with `after`, the token of the memo it follows and the files that were
     looked at, only what it says about these.
 
-    Returns False, and writes nothing, when the memo is no longer that one or another run holds it.
-    What is damaged is thrown away, for the next plan of everything to begin anew.
+    `rows` gives each file once. Returns False, and writes nothing, when the memo is no longer that
+    one or another run holds it. What is damaged is thrown away, for the next plan of everything to
+    begin anew.
     """
     path = _safe_path(repository)
     if path is None:
@@ -184,7 +186,7 @@ def write_memo(
 def _write(
     connection: sqlite3.Connection,
     state: State,
-    rows: Mapping[str, Row],
+    rows: Iterable[tuple[str, Row]],
     pending: Iterable[str],
     after: tuple[str, Collection[str]] | None,
 ) -> bool:
@@ -199,22 +201,26 @@ def _write(
             connection.execute(statement)
         count = 0
     else:
-        paths = {*after[1], *rows}
+        rows = list(rows)
+        paths = {*after[1], *(path for path, _ in rows)}
         count = known.certificates - Memo(connection, known).certificates_in(paths)
         gone = [(_blob(path),) for path in paths]
         connection.executemany("DELETE FROM files WHERE path = ?", gone)
         connection.executemany("DELETE FROM keys WHERE path = ?", gone)
-    connection.executemany(
-        "INSERT INTO files VALUES (?, ?, ?)",
-        ((_blob(path), row.due_at, row.certificates) for path, row in sorted(rows.items())),
-    )
-    connection.executemany("INSERT INTO keys VALUES (?, ?, ?)", _key_rows(rows))
+    # Those of a plan of everything are made while they are written, and never there all at once.
+    remaining = iter(rows)
+    while chunk := list(islice(remaining, _CHUNK)):
+        count += sum(row.certificates for _, row in chunk)
+        connection.executemany(
+            "INSERT INTO files VALUES (?, ?, ?)",
+            ((_blob(path), row.due_at, row.certificates) for path, row in chunk),
+        )
+        connection.executemany("INSERT INTO keys VALUES (?, ?, ?)", _key_rows(chunk))
     connection.execute("DELETE FROM pending")
     connection.executemany(
         "INSERT OR IGNORE INTO pending VALUES (?)", ((_blob(k),) for k in pending)
     )
     connection.execute("DELETE FROM state")
-    count += sum(row.certificates for row in rows.values())
     content = {
         "format": FORMAT,
         "program": __version__,
@@ -225,8 +231,8 @@ def _write(
     return True
 
 
-def _key_rows(rows: Mapping[str, Row]) -> Iterator[tuple[bytes, bytes, int]]:
-    for path, row in rows.items():
+def _key_rows(rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[bytes, bytes, int]]:
+    for path, row in rows:
         where = _blob(path)
         yield from ((_blob(key), where, 1) for key in row.declares)
         yield from ((_blob(key), where, 0) for key in row.names - row.declares)

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import singledispatch
-from typing import Any
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 from pki_as_code.errors import InvalidValueError
 from pki_as_code.increments.memo import Row
 from pki_as_code.manifests.certificate import Certificate
-from pki_as_code.manifests.load import Loaded, ManifestSet
+from pki_as_code.manifests.load import Loaded
 from pki_as_code.manifests.namespace import Namespace
 from pki_as_code.manifests.revocation import Revocation
 from pki_as_code.manifests.watcher import Watcher
@@ -36,6 +38,9 @@ from pki_as_code.plan.validate import Desired
 
 REVOCATIONS = "revocations"
 """The key that every Revocation declares: what one holds, another may release."""
+
+
+_PATH: Final = attrgetter("path")
 
 
 def object_key(object_id: ObjectId) -> str:
@@ -61,42 +66,61 @@ def is_mutual(key: str) -> bool:
     return key.startswith(("key:", "adopted:"))
 
 
-def make_rows(desired: Desired, observation: Observation, now: datetime) -> dict[str, Row]:
-    """Return what is known of each file that holds manifests, by its path."""
-    rows = _keys_of(desired.manifests)
+def make_rows(
+    desired: Desired, observation: Observation, now: datetime
+) -> Iterator[tuple[str, Row]]:
+    """Yield each file that holds manifests with what is known of it, in the order of the paths."""
     superseded: dict[ObjectId, list[CertificateRecord]] = {}
     for record in observation.superseded:
         superseded.setdefault(record.object_id, []).append(record)
-    for object_id, records in observation.revocation_targets.items():
-        loaded = desired.manifests.of(Revocation)[object_id]
-        rows[loaded.path].names.update(object_key(record.object_id) for record in records)
-    for resolved in desired.certificates:
-        row = rows[resolved.loaded.path]
-        row.certificates += 1
-        _add_resolved(resolved, row)
-        times = _times(resolved, observation, superseded.get(resolved.loaded.object_id, []))
-        due_at = min((int(time.timestamp()) for time in times if time > now), default=None)
-        if due_at is not None:
-            row.due_at = due_at if row.due_at is None else min(row.due_at, due_at)
-    return rows
+    for file in _files(desired):
+        row = file.row()
+        row.certificates = len(file.certificates)
+        for loaded in file.manifests:
+            if isinstance(loaded.manifest, Revocation):
+                targets = observation.revocation_targets.get(loaded.object_id, ())
+                row.names.update(object_key(record.object_id) for record in targets)
+        for resolved in file.certificates:
+            times = _times(resolved, observation, superseded.get(resolved.loaded.object_id, []))
+            due_at = min((int(time.timestamp()) for time in times if time > now), default=None)
+            if due_at is not None:
+                row.due_at = due_at if row.due_at is None else min(row.due_at, due_at)
+        yield file.path, row
 
 
 def declared_keys(desired: Desired) -> Iterator[tuple[str, str]]:
     """Yield each file with the keys that it declares."""
-    rows = _keys_of(desired.manifests)
-    for resolved in desired.certificates:
-        _add_resolved(resolved, rows[resolved.loaded.path])
-    yield from ((path, key) for path, row in rows.items() for key in row.declares)
+    for file in _files(desired):
+        yield from ((file.path, key) for key in file.row().declares)
 
 
-def _keys_of(manifests: ManifestSet) -> dict[str, Row]:
-    rows: dict[str, Row] = {}
-    for of_one_kind in manifests.by_kind.values():
-        for loaded in of_one_kind.values():
-            row = rows.setdefault(loaded.path, Row())
+class _File(NamedTuple):
+    """A file and all that it holds."""
+
+    path: str
+    manifests: list[Loaded[Any]]
+    certificates: list[ResolvedCertificate]
+
+    def row(self) -> Row:
+        """Return the keys that the file declares and names."""
+        row = Row()
+        for loaded in self.manifests:
             row.declares.add(object_key(loaded.object_id))
             _add_keys(loaded.manifest, loaded, row)
-    return rows
+        for resolved in self.certificates:
+            _add_resolved(resolved, row)
+        return row
+
+
+def _files(desired: Desired) -> Iterator[_File]:
+    """Yield each file that holds manifests, in the order of their paths."""
+    resolved = {certificate.loaded.object_id: certificate for certificate in desired.certificates}
+    every = [item for of_kind in desired.manifests.by_kind.values() for item in of_kind.values()]
+    every.sort(key=_PATH)
+    for path, manifests in groupby(every, _PATH):
+        held = list(manifests)
+        ids = [loaded.object_id for loaded in held]
+        yield _File(path, held, [resolved[object_id] for object_id in ids if object_id in resolved])
 
 
 def _times(

@@ -57,10 +57,11 @@ def key_changed(candidate: Candidate) -> Reason | None:
 
 
 def reissue_requested(candidate: Candidate) -> Reason | None:
-    current = candidate.current
-    if current is None or candidate.request.reissue <= int(current.request.get("reissue", 0)):
+    current, reissue = candidate.current, candidate.request.reissue
+    # Nearly all have 0, and need no look into what was asked for last time.
+    if current is None or not reissue or reissue <= int(current.request.get("reissue", 0)):
         return None
-    return Reason("ReissueRequested", f"reissue was raised to {candidate.request.reissue}")
+    return Reason("ReissueRequested", f"reissue was raised to {reissue}")
 
 
 def request_changed(candidate: Candidate) -> Reason | None:

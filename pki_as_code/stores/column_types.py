@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from sqlalchemy.types import TypeDecorator
 
 from pki_as_code.model import JsonValue, canonical_json, format_time
 from pki_as_code.pkix.serial_numbers import serial_number_hex
+from pki_as_code.stores.json_object import JsonObject
 
 # Ordered by bytes everywhere, never by a language.
 _PLAIN: Final = String().with_variant(String(collation="C"), "postgresql")
@@ -79,3 +81,24 @@ class Json(TypeDecorator[JsonValue]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> JsonValue:  # noqa: ARG002
         return None if value is None else json.loads(value)
+
+
+class UnparsedJson(TypeDecorator[Mapping[str, JsonValue]]):
+    """An object of canonical JSON, as text that is parsed when somebody looks into it."""
+
+    impl = _PLAIN
+    cache_ok = True
+
+    def process_bind_param(
+        self,
+        value: Mapping[str, JsonValue] | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> str | None:
+        return None if value is None else canonical_json(dict(value))
+
+    def process_result_value(
+        self,
+        value: Any | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> Mapping[str, JsonValue] | None:
+        return None if value is None else JsonObject(value)

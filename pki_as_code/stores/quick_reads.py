@@ -53,7 +53,7 @@ def observe(
             record, reservation = current.get(object_id), reservations.get(object_id)
             found[object_id] = Observed(
                 object_id,
-                current=record_of(record) if record else None,
+                current=record_of(record, object_id) if record else None,
                 reservation=reservation_of(reservation) if reservation else None,
                 failure=failure_of(known),
                 retired=known["retired"],

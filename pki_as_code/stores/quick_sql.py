@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,6 +18,7 @@ from typing import Any, Final
 from pki_as_code.model import CERTIFICATE, format_time
 from pki_as_code.pkix.serial_numbers import serial_number_hex
 from pki_as_code.stores.interface import CertificateFilter
+from pki_as_code.stores.json_object import JsonObject
 from pki_as_code.stores.rows import indexed_text
 
 SCHEMA_VERSION: Final = "4"
@@ -238,13 +240,18 @@ VALUES: Final[Mapping[str, Callable[[Any], Any]]] = {
         _serial_number_of,
     ),
     **dict.fromkeys(
-        ("intent", "provenance", "renamed_from", "request", "requested_by",
-         "subject_alternative_names"),
+        ("renamed_from", "requested_by", "subject_alternative_names"),
         json.loads,
     ),
+    **dict.fromkeys(("intent", "provenance", "request"), JsonObject),
     "retired": bool,
 }  # fmt: skip
 """What stands in columns that are not what they hold, by their name in whatever table."""
+
+_ALIKE: Final = frozenset(
+    {"kind", "namespace", "issuer", "profile", "commit_id", "deletion_policy"}
+)
+"""Columns in which very many rows have the same text, which is kept once."""
 
 
 def rows(
@@ -255,6 +262,7 @@ def rows(
     try:
         names = [column[0] for column in cursor.description]
         changed = [(name, VALUES[name]) for name in names if name in VALUES]
+        changed += [(name, sys.intern) for name in names if name in _ALIKE]
         for values in cursor:
             row = dict(zip(names, values, strict=True))
             for name, value_of in changed:

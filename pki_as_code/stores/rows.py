@@ -95,9 +95,10 @@ def revocation_of(row: Row) -> Revocation | None:
     )
 
 
-def record_of(row: Row) -> CertificateRecord:
+def record_of(row: Row, object_id: ObjectId | None = None) -> CertificateRecord:
+    """Return the record of a row, with the identity that the caller has of it already."""
     return CertificateRecord(
-        object_id=object_of(row),
+        object_id=object_id or object_of(row),
         issuer=row["issuer"],
         serial_number=row["serial_number"],
         subject=row["subject"],

@@ -21,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from pki_as_code.stores.column_types import NUMBER, TEXT, Json, SerialNumber, UtcTime
+from pki_as_code.stores.column_types import NUMBER, TEXT, Json, SerialNumber, UnparsedJson, UtcTime
 
 SCHEMA_VERSION: Final = 4
 
@@ -101,9 +101,9 @@ reservations: Final = Table(
     *_object_columns(),
     Column("sequence", NUMBER, nullable=False),
     Column("tbs_certificate", LargeBinary, nullable=False),
-    Column("request", Json, nullable=False),
+    Column("request", UnparsedJson, nullable=False),
     Column("request_digest", TEXT, nullable=False),
-    Column("intent", Json, nullable=False),
+    Column("intent", UnparsedJson, nullable=False),
     Column("reason", TEXT, nullable=False),
     Column("replaces", SerialNumber),
     Column("commit_id", TEXT, nullable=False),
@@ -180,9 +180,9 @@ certificate_contents: Final = Table(
     INDEX_METADATA,
     *_certificate_key(),
     Column("der", LargeBinary, nullable=False),
-    Column("request", Json, nullable=False),
-    Column("intent", Json, nullable=False),
-    Column("provenance", Json, nullable=False),
+    Column("request", UnparsedJson, nullable=False),
+    Column("intent", UnparsedJson, nullable=False),
+    Column("provenance", UnparsedJson, nullable=False),
     ForeignKeyConstraint(*_of_certificate),
 )
 

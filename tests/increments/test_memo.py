@@ -20,10 +20,10 @@ def state(**changes: Any) -> State:
 def test_two_that_write_after_the_same_memo_do_not_both(site):
     repository = site.workspace().repository
     first = state()
-    assert write_memo(repository, first, {"a": Row(declares={"k"})}, [], after=None)
+    assert write_memo(repository, first, [("a", Row(declares={"k"}))], [], after=None)
     second, third = state(), state()
-    assert write_memo(repository, second, {}, [], after=(first.token, ["a"]))
-    assert not write_memo(repository, third, {}, [], after=(first.token, []))
+    assert write_memo(repository, second, [], [], after=(first.token, ["a"]))
+    assert not write_memo(repository, third, [], [], after=(first.token, []))
     with Memo.open(repository) as memo:
         assert memo is not None
         assert memo.state.token == second.token
@@ -33,19 +33,19 @@ def test_two_that_write_after_the_same_memo_do_not_both(site):
 def test_a_memo_that_another_run_holds_is_left_alone(site, monkeypatch):
     monkeypatch.setattr(memo_module, "_WAIT_SECONDS", 0.05)
     repository = site.workspace().repository
-    assert write_memo(repository, state(), {}, [], after=None)
+    assert write_memo(repository, state(), [], [], after=None)
     with sqlite3.connect(memo_path(site), isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert not write_memo(repository, state(), {}, [], after=None)
+        assert not write_memo(repository, state(), [], [], after=None)
         other.execute("ROLLBACK")
-    assert write_memo(repository, state(), {}, [], after=None)
+    assert write_memo(repository, state(), [], [], after=None)
 
 
 def test_paths_need_not_be_text(site):
     repository = site.workspace().repository
     path = os.fsdecode(b"certificates/\xff.yaml")
     row = Row(due_at=5, certificates=2, declares={"k"}, names={"n", "k"})
-    assert write_memo(repository, state(), {path: row}, [path_key(path)], after=None)
+    assert write_memo(repository, state(), [(path, row)], [path_key(path)], after=None)
     with Memo.open(repository) as memo:
         assert memo is not None
         assert memo.due(5) == memo.paths_of(["k"], declared=True) == memo.paths_of(["n"]) == {path}
@@ -58,7 +58,7 @@ def test_paths_need_not_be_text(site):
 
 
 def test_the_memo_is_private(site):
-    assert write_memo(site.workspace().repository, state(), {}, [], after=None)
+    assert write_memo(site.workspace().repository, state(), [], [], after=None)
     assert memo_path(site).stat().st_mode & 0o777 == 0o600
 
 

@@ -16,9 +16,10 @@ from sqlalchemy import Boolean, Connection, event, select
 from pki_as_code.errors import NotFoundError
 from pki_as_code.model import ObjectId
 from pki_as_code.stores import bulk_reads, index, quick_reads, quick_sql, tables
-from pki_as_code.stores.column_types import Json, SerialNumber, UtcTime
+from pki_as_code.stores.column_types import Json, SerialNumber, UnparsedJson, UtcTime
 from pki_as_code.stores.engine import create_index, open_sqlite, reading, writing
 from pki_as_code.stores.interface import CertificateFilter
+from pki_as_code.stores.json_object import JsonObject
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 OBJECTS = [ObjectId("Certificate", "payments", f"api-{number}") for number in range(3)]
@@ -134,8 +135,13 @@ def test_columns_hold_what_their_types_say() -> None:
     assert quick_sql.VALUES["not_after"]("2026-11-26T12:00:00Z") == NOW
     for table in (*tables.INDEX_METADATA.sorted_tables, *tables.LEDGER_METADATA.sorted_tables):
         for column in table.columns:
-            kinds = {UtcTime: quick_sql.VALUES["not_after"], Json: quick_sql.VALUES["request"],
-                     SerialNumber: quick_sql.VALUES["serial_number"], Boolean: bool}  # fmt: skip
+            kinds = {
+                UtcTime: quick_sql.VALUES["not_after"],
+                Json: quick_sql.VALUES["subject_alternative_names"],
+                UnparsedJson: JsonObject,
+                SerialNumber: quick_sql.VALUES["serial_number"],
+                Boolean: bool,
+            }
             value_of = kinds.get(type(column.type))
             assert quick_sql.VALUES.get(column.name) is value_of, f"{table.name}.{column.name}"
 
