@@ -100,7 +100,7 @@ def is_tracked(repository: GitRepository, path: str, commit: str = "") -> bool:
 def tracked_paths(
     repository: GitRepository, paths: Collection[str], commit: str = ""
 ) -> frozenset[str]:
-    """Return those of `paths` that are in a commit, or without one in the index, as one asks git."""
+    """Return those of `paths` that are in a commit, or without one in the index."""
     if not paths:
         return frozenset()
     question = ("ls-tree", "-z", "--name-only", commit) if commit else ("ls-files", "-z")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -266,15 +266,19 @@ def test_blobs_are_read_one_after_the_other_and_after_a_refusal(
 # --- Refs ----------------------------------------------------------------------------------------
 
 
-@given(order=st.lists(st.integers(0, 199), max_size=300) | st.just([*range(200)]))
+@given(
+    order=st.lists(st.integers(0, 199), max_size=300) | st.just([*range(200)]),
+    selected=st.sets(st.sampled_from(["d0", "d1", "d2/2", "d2"])) | st.none(),
+)
 @settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_files_are_the_same_in_whatever_order_they_are_read(
-    many: tuple[GitRepository, str], order: list[int]
+    many: tuple[GitRepository, str], order: list[int], selected: set[str] | None
 ) -> None:
     with RevisionTree(*many) as tree:
-        assert len(list(tree.files())) == 200
+        found = list(tree.files() if selected is None else tree.select(selected))
+        assert len(found) == 200 or selected is not None
         for number in order:
             assert tree.read(f"d{number % 3}/{number}") == f"content {number}".encode()
 
@@ -283,6 +287,26 @@ def test_files_are_the_same_in_whatever_order_they_are_read(
 def many(root: Path, repository: GitRepository) -> tuple[GitRepository, str]:
     files = {f"d{number % 3}/{number}": f"content {number}" for number in range(200)}
     return repository, commit(root, files)
+
+
+def test_files_are_read_ahead_whatever_was_read_of_others_before(
+    many: tuple[GitRepository, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    read_many = BlobReader.read_many
+
+    def counting(blobs: BlobReader, blob_ids: Sequence[str], *, limit: int) -> list[bytes]:
+        asked.append(len(blob_ids))
+        return read_many(blobs, blob_ids, limit=limit)
+
+    monkeypatch.setattr(BlobReader, "read_many", counting)
+    with RevisionTree(*many) as tree:
+        for entry in tree.select(["d2"]):
+            tree.read(entry.path)
+        assert len(asked) < 10
+        for entry in tree.files():
+            tree.read(entry.path)
+    assert len(asked) < 30
 
 
 def test_a_file_is_read_although_one_after_it_is_missing(

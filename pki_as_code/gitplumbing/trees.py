@@ -99,9 +99,7 @@ class RevisionTree:
         self._blobs = BlobReader(repository)
         self._listed: list[TreeEntry] = []
         self._others: dict[str, TreeEntry] = {}
-        self._ahead: dict[str, bytes] = {}
-        self._ahead_until = ""
-        self._window = 1
+        self._begin([])
 
     @property
     def description(self) -> str:
@@ -116,15 +114,24 @@ class RevisionTree:
         if not self._listed:
             listed = list(list_tree(self._repository, self.commit))
             self._listed = sorted(listed, key=_PATH)  # git's order is of octets
+        self._begin(self._listed)
         yield from self._listed
 
     def select(self, paths: Collection[str]) -> Iterator[TreeEntry]:
-        """Stream the files among `paths`, and those below the directories among them, once each."""
+        """Return the files among `paths`, and those below the directories among them, once each."""
         if not all(map(_is_plain, paths)):
             raise ValueError("a path that git would not take as it is")
-        for entry in list_paths(self._repository, self.commit, paths):
-            self._others[entry.path] = entry
-            yield entry
+        selected = sorted(list_paths(self._repository, self.commit, paths), key=_PATH)
+        self._others.update((entry.path, entry) for entry in selected)
+        self._begin(selected)
+        return iter(selected)
+
+    def _begin(self, entries: list[TreeEntry]) -> None:
+        """Expect that of these files, sorted by path, many are going to be read."""
+        self._expected = entries
+        self._ahead: dict[str, bytes] = {}
+        self._ahead_until = ""
+        self._window = 1
 
     def read(self, path: str) -> bytes:
         """
@@ -155,10 +162,10 @@ class RevisionTree:
             return self._blobs.read(entry.blob_id, limit=self.max_file_size)
         was_used = 2 * len(self._ahead) <= self._window
         self._window = min(2 * self._window, MOST_AT_ONCE) if was_used else 1
-        start = bisect_left(self._listed, entry.path, key=_PATH) + 1
+        start = bisect_left(self._expected, entry.path, key=_PATH) + 1
         following = [
             other
-            for other in self._listed[start : start + self._window - 1]
+            for other in self._expected[start : start + self._window - 1]
             if other.mode in REGULAR_MODES and other.size <= _MOST_AHEAD
         ]
         wanted = [entry, *following]
