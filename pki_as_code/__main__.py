@@ -14,7 +14,9 @@ of which nothing is garbage."""
 
 def run() -> None:
     """Run the command line and leave with its exit code."""
-    sys.exit(_run())
+    code = _run()
+    gc.freeze()  # else Python looks through all that is there, several times, before it ends
+    sys.exit(code)
 
 
 def _run() -> int:
