@@ -29,6 +29,7 @@ from pki_as_code.manifests.scalars import (
     of_length,
     text_schema,
 )
+from pki_as_code.pkix.extensions.extended_key_usage import Purpose
 
 _MOST_RULES = 1024
 _LONGEST_EXPRESSION = 4096
@@ -85,6 +86,10 @@ class _Terms(Spec):
 
     extensions: Maybe[Annotated[tuple[ExtensionName, ...], Field(max_length=64)]] = None
     """Extensions by name (`tlsFeature`) or object identifier."""
+
+    extended_key_usage: Maybe[Annotated[tuple[Purpose, ...], Field(max_length=64)]] = None
+    """Purposes, by name (`serverAuth`) or object identifier. A certificate that names no purpose,
+    or `anyExtendedKeyUsage`, has all of them."""
 
 
 class Allowed(_Terms):

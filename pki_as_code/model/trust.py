@@ -65,3 +65,6 @@ class Endorsement:
     approvals: frozenset[str] = frozenset()
     """Owners of the namespace among them, by the commit reconciled last; in lower case, and of
     whoever has several names just one."""
+
+    filled_in: tuple[str, ...] = ()
+    """Fields that its namespace fills in: who signed the manifest did not sign for these."""

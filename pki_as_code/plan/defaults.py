@@ -27,6 +27,18 @@ def namespace_defaults(
     return namespace.manifest.spec.defaults if namespace else None
 
 
+def filled_in_by_namespace(loaded: Loaded[Certificate], manifests: ManifestSet) -> tuple[str, ...]:
+    """Return what its namespace says in place of a manifest: `issuer`, `profile`."""
+    defaults, spec = namespace_defaults(loaded, manifests), loaded.manifest.spec
+    if defaults is None:
+        return ()
+    fields = (
+        ("issuer", spec.issuer, defaults.issuer),
+        ("profile", spec.profile, defaults.profile),
+    )
+    return tuple(name for name, own, given in fields if own is None and given is not None)
+
+
 def find_issuer(
     loaded: Loaded[Certificate], manifests: ManifestSet, findings: list[Finding]
 ) -> Loaded[CertificateAuthority] | None:

@@ -23,6 +23,8 @@ from pki_as_code.pkix.extensions.parse import UNREADABLE
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
+ANY_PURPOSE: Final = "anyExtendedKeyUsage"
+
 _ONE_SECOND: Final = timedelta(seconds=1)
 
 
@@ -53,8 +55,8 @@ class Candidate:
     approvals: frozenset[str] | None = None
     """Owners who signed for it; None where nobody asked who did."""
 
-    extended_key_usages: tuple[str, ...] = ()
-    """By name, dotted object identifiers for others."""
+    extended_key_usages: tuple[str, ...] | None = ()
+    """By name, dotted object identifiers for others; None where they are nobody's concern."""
 
     author: str | None = None
     """Address of who made the last commit of it, by the word of that commit; empty where there is
@@ -63,8 +65,18 @@ class Candidate:
     signers: frozenset[str] = frozenset()
     """Principals whose signatures it has, owners or not."""
 
+    filled_in: tuple[str, ...] = ()
+    """What decides about it and stands in none of the files that were signed for it."""
+
     outcomes: Mapping[str, RuleOutcome] = field(default_factory=dict)
     """What became of the rules, by expression; of one that is missing nobody knows."""
+
+    @property
+    def purposes(self) -> tuple[str, ...]:
+        """What its key may be used for: one that says nothing of it is for everything."""
+        if self.extended_key_usages is None:
+            return ()
+        return self.extended_key_usages or (ANY_PURPOSE,)
 
 
 def make_candidate(
@@ -114,6 +126,7 @@ def make_candidate(
         extended_key_usages=purposes,
         author=endorsement.author_address if endorsement else None,
         signers=endorsement.signers if endorsement else frozenset(),
+        filled_in=endorsement.filled_in if endorsement else (),
     )
 
 

@@ -45,7 +45,7 @@ def facts_of(candidate: Candidate) -> Facts:
         **_key(candidate),
         "validity": int(candidate.lifetime.total_seconds()),
         "extensions": list(candidate.extensions),
-        "extendedKeyUsage": list(candidate.extended_key_usages),
+        "extendedKeyUsage": list(candidate.extended_key_usages or ()),
         "metadata.namespace": candidate.object_id.namespace,
         "metadata.name": candidate.object_id.name,
         "metadata.labels": dict(candidate.labels),

@@ -13,8 +13,8 @@ from pki_as_code.manifests.policy import Allowed, Matched
 from pki_as_code.manifests.policy_names import DnsRule
 from pki_as_code.model import Finding, Severity, Source
 from pki_as_code.pkix.general_names import format_general_name, parse_general_name
-from pki_as_code.plan.policy import Violation
 from pki_as_code.plan.policy_index import CompiledPolicy
+from pki_as_code.plan.policy_terms import Violation
 
 DENIALS: Final = frozenset(
     {
@@ -23,12 +23,14 @@ DENIALS: Final = frozenset(
         "policy.key_not_allowed",
         "policy.validity_too_long",
         "policy.extension_not_allowed",
+        "policy.purpose_not_allowed",
         "policy.no_grant",
         "policy.limit_exceeded",
         "policy.denied",
         "policy.not_in_base",
         "policy.not_signed",
         "policy.approvals_missing",
+        "policy.approval_incomplete",
         "policy.rule_not_met",
     }
 )
@@ -73,6 +75,11 @@ def place_of(violation: Violation, loaded: Loaded[Certificate]) -> Source:
             return loaded.source("spec", "notAfter" if spec.not_after else "validity")
         case "extensions":
             return loaded.source("spec", "extensions", violation.thing, key=True)
+        case "purposes":
+            own = [e.name for e in (spec.extensions.requested() if spec.extensions else ())]
+            is_own = violation.thing in own
+            field = ("extensions", violation.thing) if is_own else ("profile",)
+            return loaded.source("spec", *field, key=is_own)
     return loaded.source("spec")
 
 
@@ -100,6 +107,8 @@ def _help(violation: Violation) -> str:
     if violation.code in {"policy.denied", "policy.limit_exceeded"}:
         verb = "denies it" if violation.code == "policy.denied" else "is the limit"
         return "; ".join(f"{policy.path} {verb}" for policy in policies)
+    if violation.code == "policy.approval_incomplete":
+        return f"write `{violation.thing}` into the manifest, and have that signed"
     if violation.field == "approvals":
         return "have owners sign the commit, or sign for the file with `pkictl sign_manifest`"
     if violation.field == "rules":
@@ -136,6 +145,8 @@ def granted(policy: CompiledPolicy, field: str) -> str:
             return f"at most {format_duration(most)}" if most is not None else "any validity"
         case "extensions":
             return _listed(terms.extensions or (), "no extensions but those of the profile")
+        case "purposes":
+            return _listed(terms.extended_key_usage or (), "no purposes")
     return _listed(list(_names(terms)), "no names")
 
 
@@ -176,6 +187,7 @@ def granted_words(policy: CompiledPolicy) -> Iterator[str]:
     words += [f"{t}={v}" for t, values in (terms.subject or {}).items() for v in values]
     words += [f"key {key}" for key in terms.keys or ()]
     words += [f"extension {name}" for name in terms.extensions or ()]
+    words += [f"purpose {name}" for name in terms.extended_key_usage or ()]
     if policy.max_validity is not None:
         words.append(f"at most {format_duration(policy.max_validity)}")
     words += [f"rule {quoted(rule.expression, _LONGEST_RULE)}" for rule in policy.rules]

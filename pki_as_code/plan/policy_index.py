@@ -41,6 +41,9 @@ class CompiledPolicy:
 
     keys: tuple[KeyRequirement, ...]
     extensions: frozenset[str]
+    purposes: frozenset[str]
+    """Of the extendedKeyUsage, by name where they have one."""
+
     max_validity: timedelta | None
     judges_all: bool
     """A Grant: what it does not speak of, it does not allow."""
@@ -122,6 +125,7 @@ def compile_policy(loaded: Loaded[Policy]) -> CompiledPolicy:
         subject=_subject_of(terms),
         keys=tuple(map(parse_key_requirement, terms.keys or ())),
         extensions=frozenset(NAMES_BY_OID.get(name, name) for name in terms.extensions or ()),
+        purposes=frozenset(terms.extended_key_usage or ()),
         max_validity=terms.max_validity if isinstance(terms, Allowed) else None,
         judges_all=spec.effect == "Grant",
         denies_all=spec.effect == "Deny" and spec.match is None and not spec.rules,

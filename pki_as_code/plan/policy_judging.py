@@ -167,7 +167,10 @@ def judge_adopted(
     )
     labels = loaded.manifest.metadata.labels.items()
     candidate = replace(
-        make_candidate(certificate, request, (), labels, now), own_extensions=(), is_readable=True
+        make_candidate(certificate, request, (), labels, now),
+        own_extensions=(),
+        extended_key_usages=None,
+        is_readable=True,
     )
     for book, seen in _with_outcomes([(book, candidate) for book in books], evaluate):
         for violation in judge(book.index, seen).violations:

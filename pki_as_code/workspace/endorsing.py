@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,7 @@ from pki_as_code.model import (
     ObjectId,
     Plan,
 )
+from pki_as_code.plan.defaults import filled_in_by_namespace
 from pki_as_code.plan.endorsements import (
     SUFFIX,
     bad_signature,
@@ -85,10 +86,13 @@ class Endorsing:
         findings += unknown
         owners = self._owners(anchor, {loaded.object_id.namespace for loaded in wanted})
         found = {
-            loaded.object_id: endorse(
-                commits.get(loaded.object_id, ()),
-                by_files.get(loaded.path, ()),
-                owners.get(loaded.object_id.namespace, ()),
+            loaded.object_id: replace(
+                endorse(
+                    commits.get(loaded.object_id, ()),
+                    by_files.get(loaded.path, ()),
+                    owners.get(loaded.object_id.namespace, ()),
+                ),
+                filled_in=filled_in_by_namespace(loaded, manifests),
             )
             for loaded in wanted
         }

@@ -14,8 +14,8 @@ from pki_as_code.manifests.overlay import OverlayTree
 from pki_as_code.manifests.policy import Policy
 from pki_as_code.manifests.tree import Tree
 from pki_as_code.model import Finding, Severity
-from pki_as_code.plan.policy import RULE_NOT_MET
 from pki_as_code.plan.policy_judging import TrustBase
+from pki_as_code.plan.policy_terms import RULE_NOT_MET
 from pki_as_code.plan.validate import resolve_all, validate_manifests
 from pki_as_code.rules.evaluator import Rules
 from pki_as_code.workspace.judging import check_findings, linting_of

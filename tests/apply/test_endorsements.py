@@ -286,6 +286,21 @@ def test_a_policy_that_wants_owners_to_have_signed_is_met_by_them_alone(owned, p
     assert owned.record("payments/api").policies == ("policies/owners.yaml",)
 
 
+def test_what_a_namespace_fills_in_was_signed_by_nobody(owned, people):
+    owned.add(grant(**SIGNED))
+    path = "certificates/payments/_namespace.yaml"
+    text = (owned.root / path).read_text()
+    owned.write(path, text.replace('"defaults": {', '"defaults": {"profile": "client"', 1))
+    people.commit(owned.root)
+    owned.run()
+    owned.certificate("payments/api", subject="CN=api.example.com")
+    people.commit(owned.root, by="bob")
+    assert errors(owned.plan()) == [("policy.approval_incomplete", f"{API}.yaml")]
+    owned.certificate("payments/api", subject="CN=api.example.com", profile="client")
+    people.commit(owned.root, by="bob")
+    assert errors(owned.plan()) == []
+
+
 # --- What is not to count ------------------------------------------------------------------------
 
 

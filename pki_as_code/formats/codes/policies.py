@@ -33,6 +33,12 @@ _JUDGED = explanations(
             "`approvals.minOwners` in the policy asks for more than one pair of eyes.",
             "Have more owners sign for the file with `pkictl sign_manifest`.",
         ),
+        "approval_incomplete": (
+            "What owners signed does not say all that decides about the certificate.",
+            "The issuer or the profile comes from _namespace.yaml. Whoever edits that, unsigned, "
+            "would make something else of what was approved.",
+            "Write the field into the manifest, and have that signed.",
+        ),
         "rule_not_met": (
             "A rule of a policy does not hold for the certificate.",
             "A rule is an expression in CEL. Only a clean `true` is a yes: an error, too many "
@@ -47,6 +53,13 @@ _JUDGED = explanations(
         ),
         "key_not_allowed": "No Grant allows a key of this type.",
         "validity_too_long": "The certificate would be valid for longer than a Grant allows.",
+        "purpose_not_allowed": (
+            "The certificate is for a purpose that no policy allows.",
+            "The extendedKeyUsage says what a key is believed for: to be a server, to sign code, "
+            "to answer for an authority. One without it is believed for everything.",
+            "Remove the purpose, use a profile without it, or have it named under "
+            "`allow.extendedKeyUsage`.",
+        ),
         "extension_not_allowed": (
             "The certificate has an extension that profile and authority do not give it.",
             "An extension decides what a certificate is good for. What administrators wrote into a "
