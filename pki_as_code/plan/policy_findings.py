@@ -31,6 +31,7 @@ DENIALS: Final = frozenset(
         "policy.not_signed",
         "policy.approvals_missing",
         "policy.approval_incomplete",
+        "policy.revocation_not_allowed",
         "policy.rule_not_met",
     }
 )

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from cryptography import x509
+
 from pki_as_code.manifests.certificate import Certificate
 from pki_as_code.manifests.load import ManifestSet
-from pki_as_code.model import AdoptCertificate, Evaluate, Finding
+from pki_as_code.model import AdoptCertificate, Evaluate, Finding, RevokeCertificate
 from pki_as_code.plan.certificate_adoption import already_known
 from pki_as_code.plan.defaults import find_profile
 from pki_as_code.plan.policy_judging import Rulebook, judge_adopted
+from pki_as_code.plan.policy_owners import needs_no_owner, not_theirs_to_revoke
 from pki_as_code.stores.interface import CertificateFilter, Store
 
 
@@ -30,6 +33,17 @@ def adopted_not_allowed(
     finding = judge_adopted(books, loaded, change, name, now, evaluate)
     if finding is not None:
         yield finding
+
+
+def revoked_by_others(
+    change: RevokeCertificate, books: tuple[Rulebook, ...], store: Store
+) -> Iterator[Finding]:
+    """What somebody else signed is revoked by an administrator, or by whose names are in it."""
+    if not books or needs_no_owner(change):
+        return
+    record = change.certificate
+    der = store.certificate_der(record.issuer, record.serial_number)
+    yield from not_theirs_to_revoke(change, x509.load_der_x509_certificate(der), books)
 
 
 def known_elsewhere(change: AdoptCertificate, store: Store) -> Iterator[Finding]:

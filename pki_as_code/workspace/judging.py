@@ -34,6 +34,7 @@ from pki_as_code.model import (
     IssueCertificate,
     ObjectId,
     Plan,
+    RevokeCertificate,
     Severity,
 )
 from pki_as_code.pkix.certificate import load_draft
@@ -55,7 +56,11 @@ from pki_as_code.plan.shared_changes import TAKEN_UP_LATER
 from pki_as_code.plan.validate import Desired
 from pki_as_code.stores.interface import Store
 from pki_as_code.workers import Work, settled_memory
-from pki_as_code.workspace.adopted import adopted_not_allowed, known_elsewhere
+from pki_as_code.workspace.adopted import (
+    adopted_not_allowed,
+    known_elsewhere,
+    revoked_by_others,
+)
 from pki_as_code.workspace.shared_keys import keys_of_others
 
 OF_ONE_OBJECT = ("certificates/", "revocations/", "watchers/")
@@ -182,6 +187,8 @@ def judge_changes(
         if isinstance(change, AdoptCertificate):
             problems += known_elsewhere(change, store)
             problems += adopted_not_allowed(change, desired.manifests, books, now, evaluate)
+        if isinstance(change, RevokeCertificate):
+            problems += revoked_by_others(change, books, store)
         if isinstance(change, AdoptAuthority):
             adopted = _compromised(change, _key_of_adopted(change), blocked)
             problems += [finding.at(change.source) for finding in adopted]

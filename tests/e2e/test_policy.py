@@ -339,3 +339,53 @@ def test_what_was_made_elsewhere_is_adopted_with_a_warning(repository, tmp_path)
     plan = repository.run("plan", "--output", "json", expect=None).json
     warned = [f for f in plan["findings"] if f["code"] == "policy.adopted_not_allowed"]
     assert [f["severity"] for f in warned] == ["warning"]
+
+
+REVOCATION = """\
+apiVersion: pki-as-code/v1
+kind: Revocation
+metadata: {name: gone}
+spec:
+  certificate: old
+  reason: superseded
+"""
+
+
+def adopt(repository: InProcess, directory: Path, namespace: str) -> str:
+    """Adopt what payments had before a migration, of which the store has no trace; its serial."""
+    elsewhere = in_process(directory / "elsewhere")
+    shutil.copytree(repository.root, elsewhere.root, symlinks=True)
+    ask(elsewhere, "payments/api", "api.payments.example.com")
+    elsewhere.commit()
+    elsewhere.run("reconcile")
+    pem = elsewhere.run("dump_cert", "payments/api").out
+    repository.write(f"certificates/{namespace}/old.pem", pem)
+    repository.manifest(f"{namespace}/old", "issuer: issuing\nadopt: {certificateFile: old.pem}")
+    repository.commit()
+    repository.run("reconcile")
+    return records(elsewhere)[0]["serialNumber"]
+
+
+def test_a_team_does_not_revoke_what_it_merely_adopted(repository, tmp_path):
+    serial = adopt(repository, tmp_path, "web")
+    repository.write("certificates/web/gone.yaml", REVOCATION)
+    repository.commit()
+    assert [code for code, _ in denials(repository)] == ["policy.revocation_not_allowed"]
+    repository.run("reconcile", expect=3)
+    assert [record["status"] for record in records(repository)] == ["valid"]
+    (repository.root / "certificates/web/gone.yaml").unlink()
+    by_serial = REVOCATION.replace("certificate: old", f'serial: "{serial}"\n  issuer: issuing')
+    repository.write("revocations/gone.yaml", by_serial)
+    repository.commit()
+    repository.run("reconcile")
+    listed = json.loads(repository.run("list_certs", "--revoked", "--output", "json").out)
+    assert [record["status"] for record in listed] == ["revoked"]
+
+
+def test_whoever_may_have_the_names_revokes_what_was_adopted(repository, tmp_path):
+    adopt(repository, tmp_path, "payments")
+    repository.write("certificates/payments/gone.yaml", REVOCATION)
+    repository.commit()
+    repository.run("reconcile")
+    listed = json.loads(repository.run("list_certs", "--revoked", "--output", "json").out)
+    assert [record["status"] for record in listed] == ["revoked"]

@@ -33,6 +33,12 @@ _JUDGED = explanations(
             "`approvals.minOwners` in the policy asks for more than one pair of eyes.",
             "Have more owners sign for the file with `pkictl sign_manifest`.",
         ),
+        "revocation_not_allowed": (
+            "A team revokes a certificate that it adopted, and that has names of others.",
+            "To adopt a certificate takes a copy of it and nothing else. Who could revoke it, too, "
+            "could take it from whoever uses it.",
+            "Have an administrator revoke it, by a Revocation in revocations/.",
+        ),
         "approval_incomplete": (
             "What owners signed does not say all that decides about the certificate.",
             "The issuer or the profile comes from _namespace.yaml. Whoever edits that, unsigned, "
