@@ -25,6 +25,7 @@ from benchmarks.fleet import KEYS
 from benchmarks.issuing import issues
 from benchmarks.lists import lists
 from benchmarks.machine import describe_machine
+from benchmarks.opinions import opinions
 from benchmarks.planning import reconciles, validates
 from benchmarks.policies import policies
 from benchmarks.revocation_lists import crls
@@ -36,6 +37,7 @@ SECTIONS: Mapping[str, Callable[[Bench], Iterator[Step]]] = {
     "start": start_up,
     "validate": validates,
     "policy": policies,
+    "opinion": opinions,
     "issue": issues,
     "crl": crls,
     "list": lists,

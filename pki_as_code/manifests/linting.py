@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, get_args
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field
 
 from pki_as_code.manifests.base import Maybe, Spec
-from pki_as_code.manifests.scalars import Text, matching, text_schema
+from pki_as_code.manifests.scalars import Text, mapping_schema, matching, text_schema
 from pki_as_code.manifests.timestamps import Timestamp
 
 LINT_CODE_PATTERN: Final = r"^(badkeys|cabf|key|pkilint|rfc[0-9]{4}|unicode)\.[a-z0-9_.]{1,200}$"
@@ -33,14 +33,7 @@ _MOST_CODES: Final = 256
 LintSeverities = Annotated[
     dict[LintCode, LintSeverity],
     Field(max_length=_MOST_CODES),
-    WithJsonSchema(
-        {
-            "type": "object",
-            "propertyNames": {"pattern": LINT_CODE_PATTERN},
-            "additionalProperties": {"type": "string", "enum": list(get_args(LintSeverity))},
-            "maxProperties": _MOST_CODES,
-        }
-    ),
+    mapping_schema(LINT_CODE_PATTERN, {"enum": list(get_args(LintSeverity))}, _MOST_CODES),
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Annotated, Any, Final, TypeVar
 
@@ -75,6 +75,18 @@ def text_schema(pattern: str | None = None, longest: int = _LONGEST_TEXT, **more
     if pattern:
         schema["pattern"] = pattern
     return WithJsonSchema(schema)
+
+
+def mapping_schema(key_pattern: str, values: Mapping[str, Any], most: int) -> Any:
+    """Return the annotation with the JSON Schema of at most so many texts, by keys of a form."""
+    return WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": {"pattern": key_pattern},
+            "additionalProperties": {"type": "string", **values},
+            "maxProperties": most,
+        }
+    )
 
 
 def of_length(longest: int) -> AfterValidator:
@@ -163,14 +175,7 @@ LabelValue = Annotated[
 Labels = Annotated[
     dict[LabelKey, LabelValue],
     Field(max_length=_MOST_LABELS),
-    WithJsonSchema(
-        {
-            "type": "object",
-            "propertyNames": {"pattern": LABEL_KEY_PATTERN},
-            "additionalProperties": {"type": "string", "pattern": LABEL_VALUE_PATTERN},
-            "maxProperties": _MOST_LABELS,
-        }
-    ),
+    mapping_schema(LABEL_KEY_PATTERN, {"pattern": LABEL_VALUE_PATTERN}, _MOST_LABELS),
 ]
 
 # --- Serial numbers and fingerprints -------------------------------------------------------------
