@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,4 +42,11 @@ class InProcess(Repository):
 
 
 def in_process(root: Path) -> InProcess:
+    return InProcess(root)
+
+
+def without_certificates(template: Path, root: Path) -> InProcess:
+    """Return a repository of its own at `root`: authorities that are signed, nothing asked for."""
+    shutil.copytree(template, root, symlinks=True)
+    shutil.rmtree(root / "certificates")
     return InProcess(root)

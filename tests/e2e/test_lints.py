@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 
 import pytest
 from cryptography import x509
@@ -13,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki_as_code.pkix.certificate import load_draft
 from pki_as_code.workspace import judging
-from tests.e2e.in_process import InProcess, in_process
+from tests.e2e.in_process import InProcess, without_certificates
 from tests.linters.sparse_key import sparse_key
 
 CODE = "pkilint.pkix.subject_email_address_not_in_san"
@@ -33,11 +32,7 @@ spec:
 
 @pytest.fixture
 def repository(template, tmp_path) -> InProcess:
-    root = tmp_path / "example-pki"
-    shutil.copytree(template, root, symlinks=True)
-    found = in_process(root)
-    shutil.rmtree(root / "certificates")
-    return found
+    return without_certificates(template, tmp_path / "example-pki")
 
 
 def configure(repository: InProcess, lints: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import make_csr
-from tests.e2e.in_process import InProcess, in_process
+from tests.e2e.in_process import InProcess, in_process, without_certificates
 
 GRANT = """\
 apiVersion: pki-as-code/v1
@@ -27,10 +27,7 @@ spec:
 @pytest.fixture
 def repository(template, tmp_path) -> InProcess:
     """A repository in which payments may have names below payments.example.com."""
-    root = tmp_path / "example-pki"
-    shutil.copytree(template, root, symlinks=True)
-    found = in_process(root)
-    shutil.rmtree(root / "certificates")
+    found = without_certificates(template, tmp_path / "example-pki")
     found.write("policies/payments.yaml", GRANT)
     return found
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from tests.e2e.in_process import InProcess, in_process
+from tests.e2e.in_process import InProcess, without_certificates
 from tests.e2e.test_policy import GRANT, ask, denials, line_of, records
 from tests.people import People
 
@@ -27,10 +27,7 @@ spec:
 @pytest.fixture
 def repository(template, tmp_path) -> InProcess:
     """A repository in which payments may have its names, but for those of developers."""
-    root = tmp_path / "example-pki"
-    shutil.copytree(template, root, symlinks=True)
-    found = in_process(root)
-    shutil.rmtree(root / "certificates")
+    found = without_certificates(template, tmp_path / "example-pki")
     found.write("policies/payments.yaml", GRANT + RULE)
     return found
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import environment, make_csr
-from tests.e2e.in_process import InProcess, in_process
+from tests.e2e.in_process import InProcess, in_process, without_certificates
 from tests.people import People
 
 TEAMS = {"payments": "alice", "web": "bob"}
@@ -76,10 +76,8 @@ def story(template, tmp_path, tmp_path_factory, monkeypatch) -> Story:
         if name.startswith("GIT_CONFIG"):
             monkeypatch.setenv(name, value)
     people = People(tmp_path_factory.mktemp("people"))
-    root = tmp_path / "upstream"
-    shutil.copytree(template, root, symlinks=True)
-    upstream = in_process(root)
-    shutil.rmtree(root / "certificates")
+    upstream = without_certificates(template, tmp_path / "upstream")
+    root = upstream.root
     text = (root / "pki.yaml").read_text()
     upstream.write(
         "pki.yaml", text.replace("spec:\n", "spec:\n  trust: {requireSignedCommits: true}\n", 1)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
-from tests.e2e.in_process import InProcess, in_process
+from tests.e2e.in_process import InProcess, without_certificates
 from tests.e2e.test_policy import GRANT, ask, denials, line_of
 
 NOWHERE = "postgresql://127.0.0.1:1/evil"
@@ -16,10 +14,7 @@ WIDER = GRANT.replace("dns: [", "dns: [{name: www.example.com}, ")
 @pytest.fixture
 def repository(template, tmp_path) -> InProcess:
     """A repository on `main`, and a branch `change` of it that is checked out."""
-    root = tmp_path / "example-pki"
-    shutil.copytree(template, root, symlinks=True)
-    found = in_process(root)
-    shutil.rmtree(root / "certificates")
+    found = without_certificates(template, tmp_path / "example-pki")
     found.write("policies/payments.yaml", GRANT)
     found.write(
         "certificates/payments/_namespace.yaml",
