@@ -18,7 +18,7 @@ ARCHITECTURE = PACKAGE.parent / "ARCHITECTURE.md"
 
 LAYERS: list[set[str]] = [
     {"__init__", "model", "escape"},
-    {"errors", "durable", "workers", "children"},
+    {"errors", "codes", "durable", "workers", "children"},
     {"pkix", "gitplumbing"},
     {"manifests", "linters", "rules"},
     {"plan", "keys", "stores", "notify", "gitrepo"},

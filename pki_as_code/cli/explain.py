@@ -11,7 +11,7 @@ from pki_as_code.cli.console import Console
 @click.argument("what", metavar="CODE|KIND[.FIELD]", required=False)
 @click.pass_obj
 def command(console: Console, /, what: str | None) -> int:
-    from pki_as_code.formats.codes import CODES
+    from pki_as_code.codes import CODES
     from pki_as_code.formats.explain import format_code_list, format_explanation
     from pki_as_code.manifests.schema import explain_field
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import textwrap
 
+from pki_as_code.codes import CODES, explanation_of
 from pki_as_code.errors import NotFoundError
-from pki_as_code.formats.codes import CODES, explanation_of
 from pki_as_code.formats.terminal import BOLD, paint
 
 _WIDTH = 80

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from pki_as_code.codes import explanation_of
 from pki_as_code.escape import safe, safe_line
-from pki_as_code.formats.codes import explanation_of
 from pki_as_code.formats.structured import format_json
 from pki_as_code.formats.terminal import (
     BLUE,

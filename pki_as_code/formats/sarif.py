@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from pki_as_code import __version__
+from pki_as_code.codes import explanation_of
 from pki_as_code.escape import safe
-from pki_as_code.formats.codes import explanation_of
 from pki_as_code.formats.findings import sort_findings
 from pki_as_code.formats.structured import format_json
 from pki_as_code.model import Finding, JsonValue, Plan, Severity, Source

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Final
 
 from cryptography import x509
@@ -142,6 +143,30 @@ def _rules_of(manifests: ManifestSet) -> LintRules:
     project = manifests.project
     lints = project.manifest.spec.lints if project is not None else Lints()
     return LintRules(lints.linters, (lints.severities,), frozenset(lints.waivable))
+
+
+def unknown_codes(manifests: ManifestSet) -> Iterator[Finding]:
+    """Yield a warning on each code in pki.yaml that no lint of ours has: it is without effect."""
+    project = manifests.project
+    lints = project.manifest.spec.lints if project is not None else Lints()
+    named: list[tuple[str, str | int, str]] = [
+        ("severities", code, code) for code in lints.severities
+    ]
+    named += [("waivable", place, code) for place, code in enumerate(lints.waivable)]
+    if project is None or not named:
+        return
+    from pki_as_code.codes import CODES, explanation_of
+
+    for field, place, code in named:
+        if explanation_of(code) is None:
+            close = get_close_matches(code, CODES, n=1)
+            yield Finding(
+                "lint.unknown_code",
+                f"no lint says {code}",
+                project.source("spec", "lints", field, place),
+                Severity.WARNING,
+                help=f"did you mean `{close[0]}`?" if close else "see `pkictl explain`",
+            )
 
 
 # --- Waivers -------------------------------------------------------------------------------------

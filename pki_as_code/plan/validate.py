@@ -24,7 +24,13 @@ from pki_as_code.plan.authorities import (
     resolve_authority,
 )
 from pki_as_code.plan.given_certificates import certificate_differs, lasting_differences
-from pki_as_code.plan.linting import Linting, unused_waivers, waived_by, waiver_findings
+from pki_as_code.plan.linting import (
+    Linting,
+    unknown_codes,
+    unused_waivers,
+    waived_by,
+    waiver_findings,
+)
 from pki_as_code.plan.policy_judging import Rulebook, TrustBase, judge_certificate, rulebooks
 from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.references import REFERENCE_CHECKS
@@ -152,6 +158,10 @@ def certificates_are_complete(context: Context) -> Iterator[Finding]:
         yield from linting.counted(resolved.findings, waived)
 
 
+def lint_codes_are_known(context: Context) -> Iterator[Finding]:
+    yield from unknown_codes(context.manifests)
+
+
 def waivers_are_permitted(context: Context) -> Iterator[Finding]:
     rules, now = context.preview.linting.rules, context.preview.now
     for resolved in context.desired.certificates:
@@ -223,6 +233,7 @@ def keys_are_not_shared(context: Context) -> Iterator[Finding]:
 CHECKS: tuple[Check, ...] = (
     given_certificates_fit,
     certificates_are_complete,
+    lint_codes_are_known,
     waivers_are_permitted,
     end_dates_keep_to_the_profile,
     keys_are_not_shared,

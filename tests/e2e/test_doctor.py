@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pki_as_code.cli.console import Console
-from pki_as_code.formats.codes import CODES
-from pki_as_code.formats.codes.doctor import FORGE
+from pki_as_code.codes import CODES
+from pki_as_code.codes.doctor import FORGE
 from pki_as_code.workspace import health
 from tests.e2e.conftest import openssl
 from tests.e2e.quick import Quick

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from pki_as_code.codes import CODES
 from pki_as_code.errors import NotFoundError
-from pki_as_code.formats.codes import CODES
 from pki_as_code.formats.explain import format_code_list, format_explanation
 from tests.formats.codes_in_source import codes_in_source
 

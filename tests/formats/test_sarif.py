@@ -10,8 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from pki_as_code.codes import CODES
 from pki_as_code.formats import FINDING_FORMATS, PLAN_FORMATS
-from pki_as_code.formats.codes import CODES
 from pki_as_code.formats.sarif import fingerprints
 from pki_as_code.model import Finding
 from tests.formats.conftest import is_inert

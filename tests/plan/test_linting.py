@@ -149,6 +149,15 @@ def test_a_waiver_is_no_cause_to_sign_again() -> None:
     assert before.intent == after.intent
 
 
+def test_a_misspelt_code_is_told_where_it_stands() -> None:
+    rules = linted(severities={"cabf.any_purposes": "error"}, waivable=["pkilint.made.up"])
+    [finding] = found(rules)
+    assert (finding.code, str(finding.severity)) == ("lint.unknown_code", "warning")
+    assert finding.help == "did you mean `cabf.any_purpose`?"
+    assert finding.source is not None
+    assert "cabf.any_purposes" in finding.source.snippet
+
+
 # --- Under a base --------------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pki_as_code.formats.codes.base import explanations
+from pki_as_code.codes.base import explanations
 
 CODES = explanations(
     "publish",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pki_as_code.formats.codes.base import Explanation, explanations
+from pki_as_code.codes.base import Explanation, explanations
 
 CODES = explanations(
     "lint",
@@ -27,6 +27,11 @@ CODES = explanations(
             "Whoever asks for a certificate would otherwise decide by himself which rules hold.",
             "Correct what is objected to, or have an administrator add the code to "
             "spec.lints.waivable of pki.yaml; under a base both revisions have to permit it.",
+        ),
+        "unknown_code": (
+            "pki.yaml names the code of a lint that there is not.",
+            "It was misspelt, or its lint is gone: what is written about it has no effect.",
+            "Correct it, or remove it.",
         ),
         "waiver_over": "A waiver has come to its end, and puts up with nothing any more.",
         "waiver_unused": "Nothing objects any more with what a waiver puts up with.",

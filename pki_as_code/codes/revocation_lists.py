@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pki_as_code.formats.codes.base import Explanation, explanations
+from pki_as_code.codes.base import Explanation, explanations
 
 _ENTRY = "An entry of a CRL "
 

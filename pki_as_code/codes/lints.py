@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pki_as_code.formats.codes.base import Explanation, explanations
+from pki_as_code.codes.base import Explanation, explanations
 
 _REMEDY = (
     "Correct the manifest, profile or authority that asks for it. If none of them does, please "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pki_as_code.formats.codes.base import Explanation, explanations
+from pki_as_code.codes.base import Explanation, explanations
 
 _READ_AS_PEOPLE_DO = (
     "YAML has features that make a file mean something else than what its reader sees. Manifests "

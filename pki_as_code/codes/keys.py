@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pki_as_code.formats.codes.base import Explanation
+from pki_as_code.codes.base import Explanation
 
 CODES: dict[str, Explanation] = {
     "key.unusable": Explanation(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pki_as_code.formats.codes.base import Explanation, explanations
+from pki_as_code.codes.base import Explanation, explanations
 
 _LOOKALIKE = (
     "Characters that cannot be seen, or turn the text around, make a name look like another one.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pki_as_code.formats.codes.base import Explanation, explanations
+from pki_as_code.codes.base import Explanation, explanations
 
 _LIMIT_WHY = (
     "A mistake in one place (a script, a directory that is gone) may change everything. What a run "

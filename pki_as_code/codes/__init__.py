@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pki_as_code.formats.codes import (
+from pki_as_code.codes import (
     ceremonies,
     doctor,
     forges,
@@ -21,7 +21,7 @@ from pki_as_code.formats.codes import (
     running,
     trust,
 )
-from pki_as_code.formats.codes.base import Explanation
+from pki_as_code.codes.base import Explanation
 
 __all__ = ["CODES", "Explanation", "explanation_of"]
 
