@@ -116,7 +116,7 @@ def why_nothing(plan: Plan) -> str:
     if errors:
         return f"No changes. {count_of(errors, 'error')} to be mended first; {rest}"
     if plan.waiting:
-        return f"No changes. {len(plan.waiting):,} to be tried again later; {rest}"
+        return f"Nothing to do now. {len(plan.waiting):,} to be tried again later; {rest}"
     if any(finding.code in WAITING for finding in plan.findings):
         return f"No changes. Some things wait for people; {rest}"
     return ""
