@@ -3,7 +3,7 @@ A library that we would rather not have in this process: in one of its own, aske
 
 What it is asked about was written by others, and it may take for ever, take all memory, or crash.
 So it has a deadline for each answer and a limit of memory; it gets no environment (passphrases are
-there), no files of ours, and stands in no directory of a repository. What it says is data.
+there), inherits no open file, and stands in no directory of a repository. What it says is data.
 
     with Child("pki_as_code.linters.pkilint_child", name="pkilint") as child:
         answer = child.ask({"certificate": "..."})
@@ -19,6 +19,7 @@ import json
 import os
 import resource
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -39,6 +40,9 @@ _INHERITED: Final[list[subprocess.Popen[bytes]]] = []
 Programs of the process that this one was forked from. Their pipes are closed here, as far as they
 were, and their numbers may be those of other pipes by now: let go of, they would be closed again.
 """
+
+_GRACE: Final = 5.0
+"""Seconds after which it ends by itself, where nobody is there any more to end it."""
 
 _BLOCK: Final = 1 << 16
 _BOOT: Final = "import json, runpy, sys; sys.path[:] = json.loads(sys.argv[1]); " + (
@@ -83,14 +87,18 @@ class Child:
         Return the answer to `question`; both are what JSON can say.
 
         Raises:
-            ChildError: there is none. The child is stopped, and the next question starts another.
+            ChildError: there is none. Unless it says itself what went wrong, the child is stopped,
+                and the next question starts another.
         """
         process, seconds = self._running()
         try:
-            return self._asked(process, json.dumps(question).encode() + b"\n", seconds)
+            said = self._asked(process, json.dumps(question).encode() + b"\n", seconds)
         except BaseException:
             self.close()  # left half way, its answer would be taken for that to the next question
             raise
+        if "answer" not in said:
+            raise ChildError(f"{self._name} failed: {said.get('error') or 'it does not say why'}")
+        return said["answer"]
 
     def close(self) -> None:
         """Stop the program, if it runs and is this process's own."""
@@ -113,13 +121,15 @@ class Child:
             return self._process, self._seconds
         self.close()
         try:
-            self._process = _start(self._module, self._memory)
+            self._process = _start(self._module, self._memory, self._start_seconds + _GRACE)
         except OSError as error:
             raise ChildError(f"{self._name} cannot be started: {error.strerror}") from error
         self._owner = os.getpid()
         return self._process, self._start_seconds
 
-    def _asked(self, process: subprocess.Popen[bytes], line: bytes, seconds: float) -> Any:
+    def _asked(
+        self, process: subprocess.Popen[bytes], line: bytes, seconds: float
+    ) -> dict[str, Any]:
         end = time.monotonic() + seconds
         try:
             answer = _exchange(_pipe(process.stdin), _pipe(process.stdout), line, end)
@@ -131,20 +141,19 @@ class Child:
             said = json.loads(answer)
         except (ValueError, RecursionError):
             raise ChildError(f"{self._name} ended without an answer") from None
-        if not isinstance(said, dict) or "answer" not in said:
-            why = said.get("error") if isinstance(said, dict) else None
-            raise ChildError(f"{self._name} failed: {why or 'it does not say why'}")
-        return said["answer"]
+        if not isinstance(said, dict):
+            raise ChildError(f"{self._name} gave no answer that makes sense")
+        return said
 
 
-def _start(module: str, memory: int) -> subprocess.Popen[bytes]:
+def _start(module: str, memory: int, seconds: float) -> subprocess.Popen[bytes]:
     here = os.path.realpath(os.getcwd())
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     # Never the directory that we are called in: it is the repository, and may bring a module.
     path = [entry for entry in sys.path if entry and os.path.realpath(entry) != here]
     arguments = [sys.executable, "-I", "-c", _BOOT, json.dumps([*path, package]), module]
     return subprocess.Popen(
-        [*arguments, str(memory)],
+        [*arguments, str(memory), str(seconds)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -194,22 +203,29 @@ def _exchange(writer: int, reader: int, line: bytes, end: float) -> bytes:
     return bytes(answer)
 
 
-def serve(answer: Callable[[Any], object]) -> None:
+def serve(answer: Callable[[Any], object], load: Callable[[], bool] | None = None) -> None:
     """
     Be such a program: answer each line until there are no more. Called as `__main__` of a module.
 
-    Import the library within `answer`, so that its limits hold for that as well. What it prints
-    goes nowhere: the pipe is for answers only.
+    Import the library within `answer` or `load`, so that its limits hold for that as well. Once
+    `load` has it (and says so), nothing can be opened any more, neither a file nor a socket: what
+    is in somebody's certificate shall not get at a key. What the library prints goes nowhere: the
+    pipe is for answers only.
     """
     sys.dont_write_bytecode = True
-    memory = int(sys.argv[3]) if len(sys.argv) > 3 else MEMORY  # noqa: PLR2004
+    memory, seconds = int(sys.argv[3]), float(sys.argv[4])
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     with os.fdopen(os.dup(1), "wb", buffering=0) as pipe:
         os.dup2(2, 1)
+        if load is not None and load():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
         for line in sys.stdin.buffer:
+            # Whoever asks may be killed meanwhile: then nobody else ends what takes for ever.
+            signal.setitimer(signal.ITIMER_REAL, seconds)
             pipe.write(json.dumps(_said(answer, line)).encode() + b"\n")
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _said(answer: Callable[[Any], object], line: bytes) -> dict[str, object]:

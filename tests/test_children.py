@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pki_as_code import children
 from pki_as_code.children import LONGEST_ANSWER, Child, ChildError
 
 MIB = 1 << 20
@@ -90,6 +93,28 @@ def test_a_question_that_nobody_reads_ends_as_well() -> None:
         os.kill(process_of(sleeping), 19)  # SIGSTOP: the pipe fills, and nobody empties it
         with pytest.raises(ChildError, match="gave no answer"):
             sleeping.ask("x" * (4 * MIB))
+
+
+def test_one_that_says_what_went_wrong_is_asked_again(child: Child) -> None:
+    before = process_of(child)
+    with pytest.raises(ChildError):
+        child.ask({"raise": "a fault of the question"})
+    assert process_of(child) == before
+
+
+def test_it_ends_by_itself_when_whoever_asked_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "_GRACE", 0.2)
+    with Child("tests.child_program", name="it", seconds=0.3) as busy:
+        process = process_of(busy)
+        with pytest.raises(TimeoutError):  # as if we were killed: nobody stops it
+            children._exchange(
+                busy._process.stdin.fileno(),
+                busy._process.stdout.fileno(),
+                b'{"sleep": 600}\n',
+                time.monotonic() + 0.1,
+            )
+        assert busy._process.wait(30) == -signal.SIGALRM
+        assert not Path(f"/proc/{process}").exists()
 
 
 def test_a_program_that_is_not_there_gives_no_answer() -> None:

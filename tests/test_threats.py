@@ -18,7 +18,7 @@ ROWS = [
 
 
 def test_every_threat_has_its_row():
-    assert [row[1] for row in ROWS] == [f"T{number}" for number in range(1, 23)]
+    assert [row[1] for row in ROWS] == [f"T{number}" for number in range(1, 26)]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[1])

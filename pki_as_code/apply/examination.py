@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography import x509
 
@@ -37,11 +37,16 @@ class Examination:
         if not self.linting.rules.linters or is_judged(tbs_certificate, chain, self.judged):
             return None
         found = self.linting.judged(load_draft(tbs_certificate), (), dict(waived))
-        errors = [finding for finding in found if finding.severity is Severity.ERROR]
+        path = reservation.object_id.path
+        errors = [
+            replace(finding, message=f"{path} is not signed: {finding.message}")
+            for finding in found
+            if finding.severity is Severity.ERROR
+        ]
         if not errors:
             return None
         return IssuanceError(
-            f"{reservation.object_id.path} is not signed: {errors[0].message}",
+            errors[0].message,
             help=errors[0].help,
             code=errors[0].code,
             findings=errors,

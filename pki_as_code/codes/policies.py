@@ -59,6 +59,11 @@ _JUDGED = explanations(
         ),
         "key_not_allowed": "No Grant allows a key of this type.",
         "validity_too_long": "The certificate would be valid for longer than a Grant allows.",
+        "rules_not_evaluated": (
+            "The evaluator of rules gave no answer.",
+            "It took too long, or crashed: nobody knows what its rules say.",
+            "Try again. If it fails again, simplify the rule that it fails for.",
+        ),
         "purpose_not_allowed": (
             "The certificate is for a purpose that no policy allows.",
             "The extendedKeyUsage says what a key is believed for: to be a server, to sign code, "

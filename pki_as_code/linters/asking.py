@@ -15,6 +15,7 @@ from pki_as_code.model import Finding, Severity
 
 _LONGEST_MESSAGE: Final = 300
 _MOST_FINDINGS: Final = 100
+"""More of them tell nobody more, and one error is enough to refuse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,9 @@ def _opinion(name: str, question: object) -> list[Finding]:
 
 def _findings(name: str, answer: Any) -> list[Finding]:
     """Raises KeyError, TypeError or ValueError for what is no list of findings."""
-    if not isinstance(answer, list) or len(answer) > _MOST_FINDINGS:
-        raise ValueError(answer)
-    return [
+    if not isinstance(answer, list):
+        raise TypeError(type(answer))
+    findings = [
         Finding(
             safe(f"{name}.{item['code']}"),
             safe(f"{name}: {item['message']}"[:_LONGEST_MESSAGE]),
@@ -100,6 +101,7 @@ def _findings(name: str, answer: Any) -> list[Finding]:
         )
         for item in answer
     ]
+    return sorted(findings, key=lambda f: f.severity is not Severity.ERROR)[:_MOST_FINDINGS]
 
 
 def _child(name: str) -> Child:

@@ -40,7 +40,7 @@ def _linter() -> Callable[[bytes], list[dict[str, str]]]:
             {
                 "code": described.finding.code,
                 "severity": described.finding.severity.name,
-                "message": f"{_where(result.node.path)}: {described.message or described.finding}",
+                "message": _message(result.node.path, described),
             }
             for result in validator.validate(document.root)
             for described in result.finding_descriptions
@@ -49,8 +49,9 @@ def _linter() -> Callable[[bytes], list[dict[str, str]]]:
     return lint
 
 
-def _where(path: str) -> str:
-    return path.removeprefix("certificate.").removeprefix("tbsCertificate.")
+def _message(path: str, described: Any) -> str:
+    where = path.removeprefix("certificate.").removeprefix("tbsCertificate.")
+    return f"{where}: {described.message or described.finding.code}"
 
 
 if __name__ == "__main__":

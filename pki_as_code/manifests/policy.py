@@ -213,7 +213,7 @@ class PolicySpec(Spec):
             )
         if self.selector.labels:
             raise self._evadable()
-        if self.match == Matched():
+        if self.match is not None and not any(value for _, value in self.match):
             raise FieldError(
                 "the Deny does not say what it keeps out",
                 field="match",

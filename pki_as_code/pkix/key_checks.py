@@ -108,7 +108,8 @@ def _rsa_findings(public_key: rsa.RSAPublicKey, test_primality: bool) -> list[Fi
         finding = check(modulus)
         if finding is not None:
             return [*findings, finding]
-    if test_primality and not findings and is_probable_prime(modulus):
+    is_refused = any(finding.severity is Severity.ERROR for finding in findings)
+    if test_primality and not is_refused and is_probable_prime(modulus):
         findings.append(
             _finding("rsa_modulus_prime", "the modulus of the RSA key is itself a prime number")
         )

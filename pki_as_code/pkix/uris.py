@@ -77,11 +77,12 @@ def plain_segments(path: str) -> tuple[str, ...] | None:
 
     None for any other: one with empty segments or steps (`.` and `..`, RFC 3986 section 5.2.4),
     with a query or a fragment, or with a percent-encoding of what can be written plainly (section
-    6.2.2) or of a slash, which some readers decode first.
+    6.2.2) or of a slash, which some readers decode first; or with parameters (`;`), which some take
+    off before they go up by `..`.
     """
     if path in {"", "/"}:
         return ()
-    if not path.startswith("/") or not _LEGAL.fullmatch(path) or "?" in path:
+    if not path.startswith("/") or not _LEGAL.fullmatch(path) or {"?", ";"}.intersection(path):
         return None
     if any(_is_ambiguous(match[1]) for match in _ENCODED.finditer(path)):
         return None

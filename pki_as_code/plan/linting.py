@@ -112,6 +112,10 @@ class Linting:
                 yield _put_up_with(counted, reason)
 
 
+OWN_LINTS: Final = Linting()
+"""Ours as they are, and nobody else's."""
+
+
 def _is_a_note(finding: Finding) -> bool:
     return finding.severity is Severity.INFO and finding.code.startswith(_ADJUSTABLE)
 
@@ -142,7 +146,8 @@ def lint_rules(manifests: ManifestSet, base: ManifestSet | None = None) -> LintR
 def _rules_of(manifests: ManifestSet) -> LintRules:
     project = manifests.project
     lints = project.manifest.spec.lints if project is not None else Lints()
-    return LintRules(lints.linters, (lints.severities,), frozenset(lints.waivable))
+    linters = tuple(dict.fromkeys(lints.linters))
+    return LintRules(linters, (lints.severities,), frozenset(lints.waivable))
 
 
 def unknown_codes(manifests: ManifestSet) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from pki_as_code.model import (
     Reservation,
     Revocation,
 )
+from pki_as_code.plan.linting import OWN_LINTS, Linting
 
 Item = Change | Refusal | Finding | None
 """What planning one object gives; None when it is as it should be."""
@@ -117,6 +118,9 @@ class PlanFrame:
 
     retry: bool = False
     """Try at once what failed before, however long it should wait."""
+
+    linting: Linting = OWN_LINTS
+    """Who judges what the plan itself would have made: OCSP responders."""
 
     @property
     def tries_at_once(self) -> bool:

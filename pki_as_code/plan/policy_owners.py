@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -12,10 +13,11 @@ from pki_as_code.pkix.extensions.parse import UNREADABLE
 from pki_as_code.pkix.general_names import format_general_name
 from pki_as_code.plan.policy_index import CompiledPolicy
 from pki_as_code.plan.policy_judging import Rulebook
-from pki_as_code.plan.policy_names import is_allowed
-from pki_as_code.plan.policy_subjects import attribute_allowed
+from pki_as_code.plan.policy_names import FIELDS, is_allowed, is_kept_out
+from pki_as_code.plan.policy_subjects import Attribute, attribute_allowed, attribute_kept_out
 
 ADMINISTRATIVE = "revocations/"
+EFFECTS = ("Grant", "Limit", "Deny")
 
 
 def needs_no_owner(change: RevokeCertificate) -> bool:
@@ -32,15 +34,15 @@ def not_theirs_to_revoke(
     To adopt a certificate takes nothing but a copy of it, and signs nothing. To revoke it would
     take it from whoever uses it.
     """
-    namespace = change.certificate.object_id.namespace
+    namespace, issuer = change.certificate.object_id.namespace, change.certificate.issuer
     for book in books:
-        grants = [
+        policies = [
             policy
             for policy in book.index.policies
-            if policy.effect == "Grant"
-            and (not policy.namespaces or namespace in policy.namespaces)
+            if (not policy.namespaces or namespace in policy.namespaces)
+            and (not policy.issuers or issuer in policy.issuers)
         ]
-        for name in _names_of_others(certificate, grants):
+        for name in _names_of_others(certificate, policies):
             yield Finding(
                 "policy.revocation_not_allowed",
                 f"{namespace} did not ask for this certificate, and may not have {name} either",
@@ -50,7 +52,9 @@ def not_theirs_to_revoke(
             return
 
 
-def _names_of_others(certificate: x509.Certificate, grants: list[CompiledPolicy]) -> Iterator[str]:
+def _names_of_others(
+    certificate: x509.Certificate, policies: Sequence[CompiledPolicy]
+) -> Iterator[str]:
     """Yield what none of these allows; that there is nothing to tell by, as well."""
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
@@ -64,8 +68,34 @@ def _names_of_others(certificate: x509.Certificate, grants: list[CompiledPolicy]
     if not names and not named:
         yield "a certificate without a name"
     for name in names:
-        if not any(is_allowed(name, grant.names) for grant in grants):
+        if not _is_theirs(policies, partial(_has_name, name)):
             yield format_general_name(name)
     for attribute in named:
-        if not any(attribute_allowed(attribute, grant) for grant in grants):
+        if not _is_theirs(policies, partial(_has_attribute, attribute)):
             yield f"CN={attribute.value!s}"
+
+
+_Has = Callable[[CompiledPolicy], bool]
+"""Whether a Grant or a Limit allows a thing, or a Deny keeps it out."""
+
+
+def _is_theirs(policies: Sequence[CompiledPolicy], has: _Has) -> bool:
+    """Tell it as `judge` does, of one name alone: one Grant, every Limit, no Deny."""
+    by_effect = {effect: [p for p in policies if p.effect == effect] for effect in EFFECTS}
+    return (
+        any(map(has, by_effect["Grant"]))
+        and all(map(has, by_effect["Limit"]))
+        and not any(p.denies_all or has(p) for p in by_effect["Deny"])
+    )
+
+
+def _has_name(name: x509.GeneralName, policy: CompiledPolicy) -> bool:
+    if policy.effect == "Deny":
+        return is_kept_out(name, policy.names)
+    is_bound = policy.judges_all or FIELDS.get(type(name), "") in policy.fields
+    return not is_bound or is_allowed(name, policy.names)
+
+
+def _has_attribute(attribute: Attribute, policy: CompiledPolicy) -> bool:
+    test = attribute_kept_out if policy.effect == "Deny" else attribute_allowed
+    return test(attribute, policy)

@@ -24,8 +24,16 @@ LIKE_NAMES: Final = (x509.DNSName, x509.IPAddress, x509.RFC822Name)
 _IDEOGRAPHIC_STOP: Final = "\u3002"
 """A dot to whoever maps host names by IDNA 2003; NFKC makes it of its half-wide form."""
 
-_IPV4_WITHIN: Final = tuple(map(ipaddress.IPv6Network, ("::ffff:0:0/96", "::/96", "64:ff9b::/96")))
-"""Addresses whose last 32 bits are one of IPv4: RFC 4291 section 2.5.5, RFC 6052 section 2.1."""
+_IPV4_WITHIN: Final = tuple(
+    map(
+        ipaddress.IPv6Network,
+        ("::ffff:0:0/96", "::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48"),
+    )
+)
+"""
+Addresses whose last 32 bits are one of IPv4: RFC 4291 section 2.5.5, RFC 2765 section 2.1, RFC 6052
+section 2.1, RFC 8215.
+"""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -65,6 +73,8 @@ def addresses_read_as(address: Address) -> list[Address]:
     found: list[Address] = [address]
     if any(address in network for network in _IPV4_WITHIN):
         found.append(ipaddress.IPv4Address(address.packed[12:]))
+    if address.teredo is not None:
+        found += address.teredo
     if address.sixtofour is not None:
         found.append(address.sixtofour)
     return found

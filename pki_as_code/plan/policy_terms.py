@@ -214,7 +214,9 @@ def _kept_out_names(policy: CompiledPolicy, candidate: Candidate) -> Iterator[tu
 
 def _kept_out_subject(policy: CompiledPolicy, candidate: Candidate) -> Iterator[tuple[str, str]]:
     for attribute in candidate.subject:
-        if attribute_kept_out(attribute, policy) and name_in(attribute) not in candidate.names:
+        name = name_in(attribute)
+        is_told = name is not None and name in candidate.names and is_kept_out(name, policy.names)
+        if attribute_kept_out(attribute, policy) and not is_told:
             yield "subject", f"{attribute_name(attribute.oid)}={_value(attribute)}"
 
 

@@ -84,7 +84,9 @@ class Preview:
         except InvalidValueError as error:
             return None, [error.finding()], None
         if request.public_key_der:
-            findings += key_findings(certificate.public_key())
+            waived = waived_by(self.manifests, request.object_id, self.now)
+            found = key_findings(certificate.public_key())
+            findings += self.linting.counted(found, waived)
         if any(finding.severity is Severity.ERROR for finding in findings):
             return certificate, findings, None
         chain = self._chain_above(request)

@@ -29,7 +29,6 @@ from pki_as_code.pkix.certificate import load_draft
 from pki_as_code.pkix.drafts import is_draft_of
 from pki_as_code.pkix.raw_certificate import read_tbs_certificate
 from pki_as_code.plan.authorities import find_authority, resolve_authority
-from pki_as_code.plan.linting import Linting
 from pki_as_code.plan.observation import Item, Observation, PlanFrame
 from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.responders import answers, resolve_responder, responders_of
@@ -42,7 +41,7 @@ def plan_reservations(
 ) -> Iterator[Item]:
     """Yield what becomes of each open reservation, those of authorities first."""
     issued = {n: x509.load_der_x509_certificate(d) for n, d in observation.authorities.items()}
-    preview = Preview(desired.manifests, issued, frame.now, Linting())
+    preview = Preview(desired.manifests, issued, frame.now, frame.linting)
     wanted = [r for r in observation.reservations if frame.wants(r.object_id)]
     for reservation in sorted(wanted, key=lambda r: (r.object_id.kind != AUTHORITY, r.object_id)):
         if _is_undecidable(reservation, desired):

@@ -39,7 +39,6 @@ from pki_as_code.plan.authorities import (
     joined,
     parents_first,
 )
-from pki_as_code.plan.linting import Linting
 from pki_as_code.plan.observation import Item, Observation, PlanFrame
 from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.signing import why_not_trusted
@@ -186,7 +185,7 @@ def plan_responders(
     issued = dict(observation.authorities)
     issued |= {n: c.certificate_der for n, c in coming.items() if isinstance(c, AdoptAuthority)}
     certificates = {n: x509.load_der_x509_certificate(der) for n, der in issued.items()}
-    preview = Preview(desired.manifests, certificates, frame.now, Linting())
+    preview = Preview(desired.manifests, certificates, frame.now, frame.linting)
     for authority in parents_first(desired.manifests):
         object_id = responder_id(authority.object_id.name)
         if not frame.wants(object_id) or object_id in reserved or not answers(authority):

@@ -181,10 +181,11 @@ def _draft_findings(context: Context, resolved: ResolvedCertificate) -> list[Fin
     request = resolved.request
     if request is None:
         return []
+    now = context.preview.now
     certificate, findings = context.preview.examine(request)
-    findings += unused_waivers(
-        resolved.loaded, [*resolved.findings, *findings], context.preview.now
-    )
+    waived = waived_by(context.manifests, request.object_id, now)
+    told = context.preview.linting.counted(resolved.findings, waived)
+    findings += unused_waivers(resolved.loaded, [*told, *findings], now)
     if certificate is not None and context.books:
         now = context.preview.now
         judged = judge_certificate(

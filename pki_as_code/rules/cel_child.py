@@ -111,5 +111,14 @@ def _told(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
+def load() -> bool:
+    """Load the library; tell whether there is one."""
+    try:
+        _environment()
+    except ImportError:
+        return False
+    return True
+
+
 if __name__ == "__main__":
-    serve(answer)
+    serve(answer, load)

@@ -69,11 +69,11 @@ class Rules:
 
         That it does not parse, that it names what there is not or compares what cannot be
         compared, or that it gives no boolean. Foreign text, on one line.
+
+        Raises:
+            ChildError: the evaluator gave no answer.
         """
-        try:
-            said = self._child.ask({"check": expression})
-        except ChildError as error:
-            return _plain(str(error))
+        said = self._child.ask({"check": expression})
         if _is_missing(said):
             return NOT_INSTALLED
         return _plain(said) if isinstance(said, str) else _NO_SENSE.problem

@@ -40,7 +40,7 @@ from pki_as_code.model import (
 from pki_as_code.pkix.certificate import load_draft
 from pki_as_code.pkix.names import format_name
 from pki_as_code.plan.blocked_keys import compromised, lost_keys
-from pki_as_code.plan.linting import Linting, lint_rules
+from pki_as_code.plan.linting import Linting, lint_rules, waived_by
 from pki_as_code.plan.observation import Observation
 from pki_as_code.plan.policy_findings import only_denied
 from pki_as_code.plan.policy_judging import (
@@ -207,10 +207,21 @@ def judge_changes(
             marks.add(mark)
         place = item.place_of_names() if item and found else change.source
         problems += [finding.at(place) for finding in found]
-        waived = tuple((finding.code, finding.waiver) for finding in found if finding.waiver)
+        waived = _waived(preview, item, found)
         told = allowed_by or waived
         changes.append(replace(change, allowed_by=allowed_by, waived=waived) if told else change)
     return replace(plan, changes=tuple(changes), judged=frozenset(marks)), problems
+
+
+def _waived(
+    preview: Preview, item: ResolvedCertificate | None, found: Sequence[Finding]
+) -> tuple[tuple[str, str], ...]:
+    """Return what is put up with, in the draft and in the CSR, with the reasons."""
+    if item is None or not item.loaded.manifest.spec.waivers:
+        return ()
+    waived = waived_by(preview.manifests, item.loaded.object_id, preview.now)
+    told = [*found, *preview.linting.counted(item.findings, waived)]
+    return tuple(dict.fromkeys((f.code, f.waiver) for f in told if f.waiver))
 
 
 _Resolved = Mapping[ObjectId, ResolvedCertificate]

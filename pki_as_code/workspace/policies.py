@@ -21,7 +21,6 @@ from pki_as_code.rules.evaluator import Rules
 from pki_as_code.workspace.judging import (
     check_findings,
     concerns_all,
-    linting_of,
     load_certificates,
 )
 from pki_as_code.workspace.opening import load_repository
@@ -44,7 +43,8 @@ def try_policies(
     """
     repository, _, _, loaded = load_repository(start, ref)
     manifests = loaded.manifests
-    preview = Preview(manifests, {}, now, linting_of(manifests, None))
+    # What linters would say is not asked: it is policies that are tried.
+    preview = Preview(manifests, {}, now, Linting())
     places = [below_root(repository.root, start, path) for path in paths] or [TESTS]
     tried = []
     with Rules() as rules:

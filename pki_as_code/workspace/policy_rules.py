@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pki_as_code.children import ChildError
 from pki_as_code.escape import safe
 from pki_as_code.manifests.load import Loaded, ManifestSet
 from pki_as_code.manifests.policy import Policy
@@ -36,7 +37,16 @@ def rule_findings(manifests: ManifestSet, rules: Rules) -> Iterator[Finding]:
 
 def _of(policy: Loaded[Policy], rules: Rules) -> Iterator[Finding]:
     for position, rule in enumerate(policy.manifest.spec.rules):
-        problem = rules.problem_of(rule.expression)
+        try:
+            problem = rules.problem_of(rule.expression)
+        except ChildError as error:
+            yield Finding(
+                "policy.rules_not_evaluated",
+                f"it cannot be told whether this is a rule: {safe(str(error))}",
+                policy.source("spec", "rules", position, "expression"),
+                help="try again; what cannot be judged is denied",
+            )
+            return
         if problem:
             yield Finding(
                 "policy.rule_invalid",

@@ -123,6 +123,7 @@ class Workspace:
             now=now,
             only=frozenset(only),
             retry=retry,
+            linting=self.linting,
         )
         with Rules() as rules:
             findings = self._checked(basis, now, only, rules)

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki_as_code.pkix.certificate import load_draft
 from pki_as_code.workspace import judging
+from tests.e2e.conftest import make_csr
 from tests.e2e.in_process import InProcess, without_certificates
 from tests.linters.sparse_key import sparse_key
 
@@ -110,6 +111,22 @@ def test_a_key_that_others_can_compute_is_not_certified(repository):
     assert told(repository, expect=1)["badkeys.rsapoly"] == "error"
     repository.run("reconcile", expect=1)
     assert objects(repository) == []
+
+
+def test_what_is_waived_of_a_csr_goes_into_the_ledger_too(repository):
+    code = "key.rsa_small_exponent"
+    configure(repository, f"{{severities: {{{code}: error}}, waivable: [{code}]}}")
+    make_csr(
+        repository.root / "certificates/chip.csr",
+        key=("-newkey", "rsa:2048", "-pkeyopt", "rsa_keygen_pubexp:3"),
+    )
+    repository.ask("chip", f"waivers: [{{code: {code}, reason: a chip that knows no other}}]")
+    repository.commit()
+    assert told(repository, expect=0) == {code: "warning"}
+    repository.run("validate")
+    repository.run("reconcile")
+    [issued] = [e for e in repository.ledger() if e.get("provenance", {}).get("waivers")]
+    assert issued["provenance"]["waivers"] == {code: "a chip that knows no other"}
 
 
 def test_the_very_bytes_that_are_signed_are_looked_at(repository, monkeypatch):

@@ -338,6 +338,14 @@ def test_what_was_made_elsewhere_is_adopted_with_a_warning(repository, tmp_path)
     assert [f["severity"] for f in warned] == ["warning"]
 
 
+DENY = """\
+apiVersion: pki-as-code/v1
+kind: Policy
+metadata: {name: reserved}
+spec:
+  effect: Deny
+  match: {dns: [{suffix: api.payments.example.com}]}
+"""
 REVOCATION = """\
 apiVersion: pki-as-code/v1
 kind: Revocation
@@ -377,6 +385,14 @@ def test_a_team_does_not_revoke_what_it_merely_adopted(repository, tmp_path):
     repository.run("reconcile")
     listed = json.loads(repository.run("list_certs", "--revoked", "--output", "json").out)
     assert [record["status"] for record in listed] == ["revoked"]
+
+
+def test_what_a_deny_keeps_from_a_team_it_does_not_revoke_either(repository, tmp_path):
+    adopt(repository, tmp_path, "payments")
+    repository.write("policies/reserved.yaml", DENY)
+    repository.write("certificates/payments/gone.yaml", REVOCATION)
+    repository.commit()
+    assert [code for code, _ in denials(repository)] == ["policy.revocation_not_allowed"]
 
 
 def test_whoever_may_have_the_names_revokes_what_was_adopted(repository, tmp_path):

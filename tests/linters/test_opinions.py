@@ -98,7 +98,6 @@ def test_a_linter_that_is_not_installed_objects(monkeypatch: pytest.MonkeyPatch)
         ["a"],
         [{"code": "a", "message": "b"}],
         [{"code": "a", "severity": "HARMLESS", "message": "b"}],
-        [{"code": "a", "severity": "INFO", "message": "b"}] * 101,
     ],
 )
 def test_an_answer_that_is_no_list_of_findings_objects(
@@ -111,6 +110,17 @@ def test_an_answer_that_is_no_list_of_findings_objects(
     monkeypatch.setattr(asking, "_child", lambda name: Told())
     [finding] = opinions(["pkilint"], certificate())
     assert (finding.code, finding.severity) == ("lint.linter_failed", Severity.ERROR)
+
+
+def test_an_error_is_found_among_any_number_of_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    notes = [{"code": "a", "severity": "INFO", "message": "b"}] * 150
+
+    class Told:
+        def ask(self, question: object) -> Any:
+            return [*notes, {"code": "c", "severity": "FATAL", "message": "d"}]
+
+    monkeypatch.setattr(asking, "_child", lambda name: Told())
+    assert errors(opinions(["pkilint"], certificate())) == ["pkilint.c"]
 
 
 def test_what_a_linter_says_is_harmless(monkeypatch: pytest.MonkeyPatch) -> None:

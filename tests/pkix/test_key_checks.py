@@ -141,6 +141,7 @@ def test_a_prime_modulus_is_found(bits: int) -> None:
 
     assert modulus.bit_length() == bits
     assert codes(modulus) == ["key.rsa_modulus_prime"]
+    assert codes(modulus, 3) == ["key.rsa_small_exponent", "key.rsa_modulus_prime"]
     assert key_findings(stand_in, test_primality=False) == []
 
 

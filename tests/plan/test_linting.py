@@ -7,12 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pki_as_code.manifests.load import ManifestSet
 from pki_as_code.model import CERTIFICATE, Finding, ObjectId, Severity, format_time
 from pki_as_code.plan.linting import Linting, Opinions, lint_rules
 from pki_as_code.plan.preview import Preview
 from pki_as_code.plan.validate import resolve_all, validate_manifests
+from tests.pkix.csr_maker import make_csr
 from tests.plan.worlds import BASE, NOW, Files, authority, certificate, load, project, resolve
 
 WEB = ObjectId(CERTIFICATE, "default", "web")
@@ -156,6 +158,20 @@ def test_a_misspelt_code_is_told_where_it_stands() -> None:
     assert finding.help == "did you mean `cabf.any_purpose`?"
     assert finding.source is not None
     assert "cabf.any_purposes" in finding.source.snippet
+
+
+SMALL = "key.rsa_small_exponent"
+
+
+def test_what_is_found_in_a_csr_counts_as_the_project_says() -> None:
+    csr = {"certificates/web.csr": make_csr(rsa.generate_private_key(3, 2048))}
+    small = {**certificate("web", subjectAltNames=["web.example.com"]), **csr}
+    assert [f.code for f in found(small)] == [SMALL]
+    assert found(linted(severities={SMALL: "off"}), small) == []
+    waived = {**waiving(SMALL), **csr}
+    [told] = found(linted(severities={SMALL: "error"}, waivable=[SMALL]), waived)
+    assert (told.code, str(told.severity)) == (SMALL, "warning")
+    assert told.waiver == "the printer wants it so"
 
 
 # --- Under a base --------------------------------------------------------------------------------

@@ -329,6 +329,21 @@ def test_what_a_csr_carries_gains_nothing():
     assert codes(SUFFIX, kept_out, world) == []  # nothing of it is in the certificate
 
 
+@pytest.mark.parametrize("kept_out", ["api.payments.example.com", "*"])
+def test_a_common_name_that_is_a_name_as_well_is_kept_out_all_the_same(kept_out):
+    granted = grant(dns=[PAYMENTS], subject={"CN": ["*"]})
+    world = asked("api.payments.example.com", subject="CN=api.payments.example.com")
+    assert codes(granted, world) == []
+    [finding] = denials(granted, deny(subject={"CN": [kept_out]}), world)
+    assert finding.message == "CN=api.payments.example.com is kept out by a policy"
+
+
+def test_a_common_name_that_is_kept_out_as_a_name_is_objected_to_once():
+    world = asked("api.payments.example.com", subject="CN=api.payments.example.com")
+    both = deny(dns=[PAYMENTS], subject={"CN": ["*"]})
+    assert len(denials(grant(dns=[PAYMENTS]), both, world)) == 1
+
+
 # --- No way around -------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,7 @@ def issued(template: Path, memory_directory: Path) -> Iterator[Site]:
         site.run()
     yield site
     site.close()
+    shutil.rmtree(site.root)  # tests of others in between: it is made a second time
 
 
 def found(site: Site, text: str) -> int:
