@@ -12,9 +12,10 @@ from pki_as_code.manifests.policy import Allowed, Matched, Policy, PolicyRule
 from pki_as_code.pkix.attributes import BY_NAME
 from pki_as_code.pkix.extensions import NAMES_BY_OID
 from pki_as_code.pkix.key_types import KeyRequirement, parse_key_requirement
-from pki_as_code.plan.policy_names import NameTerms, make_name_terms, written_fields
+from pki_as_code.plan.policy_names import FIELDS, NameTerms, make_name_terms, written_fields
 
 if TYPE_CHECKING:
+    from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 ANY_VALUE: Final = "*"
@@ -65,6 +66,10 @@ class CompiledPolicy:
             and (not self.profiles or profile in self.profiles)
             and self.labels <= labels
         )
+
+    def bounds(self, name: x509.GeneralName) -> bool:
+        """Tell whether a Grant or a Limit says which names of this type there may be."""
+        return self.judges_all or FIELDS.get(type(name), "") in self.fields
 
     def meets_key(self, public_key: PublicKeyTypes) -> bool:
         return any(requirement.is_met_by(public_key) for requirement in self.keys)

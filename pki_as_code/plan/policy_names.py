@@ -10,7 +10,7 @@ out.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,8 +30,10 @@ from pki_as_code.pkix.names import format_name, parse_name
 from pki_as_code.pkix.other_names import SMTP_UTF8_MAILBOX, parse_other_name
 from pki_as_code.plan.policy_readings import (
     addresses_read_as,
+    below,
     distinguished_name_read_as,
     host_read_as,
+    is_canonical,
     mailbox_read_as,
     value_read_as,
 )
@@ -96,22 +98,6 @@ def is_kept_out(name: x509.GeneralName, terms: NameTerms) -> bool:
     return check is None or check(name, terms)
 
 
-def below(name: str) -> Iterator[tuple[int, str]]:
-    """Yield a name and what is above it, with the number of labels that were taken off."""
-    count, rest = 0, name
-    while rest:
-        yield count, rest
-        count, rest = count + 1, rest.partition(".")[2]
-
-
-def _is_canonical(text: str, canonical: Callable[[str], str]) -> bool:
-    """What is not written as this program writes it may be read as another name by others."""
-    try:
-        return canonical(text) == text
-    except InvalidValueError:
-        return False
-
-
 # --- DNS -----------------------------------------------------------------------------------------
 
 
@@ -121,7 +107,7 @@ def _dns_name(text: str) -> str:
 
 def _dns_allowed(name: x509.DNSName, terms: NameTerms) -> bool:
     text = name.value
-    if not _is_canonical(text, _dns_name):
+    if not is_canonical(text, _dns_name):
         return False
     if text in terms.dns_names:
         return True
@@ -136,7 +122,7 @@ def _dns_allowed(name: x509.DNSName, terms: NameTerms) -> bool:
 def _dns_kept_out(name: x509.DNSName, terms: NameTerms) -> bool:
     if not (terms.dns_names or terms.dns_suffixes):
         return False
-    return not _is_canonical(name.value, _dns_name) or dns_text_kept_out(name.value, terms)
+    return not is_canonical(name.value, _dns_name) or dns_text_kept_out(name.value, terms)
 
 
 def dns_text_kept_out(text: str, terms: NameTerms) -> bool:
@@ -174,7 +160,7 @@ def _is_in(address: ipaddress.IPv4Address | ipaddress.IPv6Address, network: Netw
 
 
 def _email_allowed(name: x509.RFC822Name, terms: NameTerms) -> bool:
-    if not _is_canonical(name.value, mailbox):
+    if not is_canonical(name.value, mailbox):
         return False
     return (
         name.value in terms.email_addresses or name.value.partition("@")[2] in terms.email_domains
@@ -184,7 +170,7 @@ def _email_allowed(name: x509.RFC822Name, terms: NameTerms) -> bool:
 def _email_kept_out(name: x509.RFC822Name, terms: NameTerms) -> bool:
     if not (terms.email_addresses or terms.email_domains):
         return False
-    return not _is_canonical(name.value, mailbox) or email_text_kept_out(name.value, terms)
+    return not is_canonical(name.value, mailbox) or email_text_kept_out(name.value, terms)
 
 
 def email_text_kept_out(text: str, terms: NameTerms) -> bool:

@@ -13,7 +13,7 @@ from pki_as_code.pkix.extensions.parse import UNREADABLE
 from pki_as_code.pkix.general_names import format_general_name
 from pki_as_code.plan.policy_index import CompiledPolicy
 from pki_as_code.plan.policy_judging import Rulebook
-from pki_as_code.plan.policy_names import FIELDS, is_allowed, is_kept_out
+from pki_as_code.plan.policy_names import is_allowed, is_kept_out
 from pki_as_code.plan.policy_subjects import Attribute, attribute_allowed, attribute_kept_out
 
 ADMINISTRATIVE = "revocations/"
@@ -92,8 +92,7 @@ def _is_theirs(policies: Sequence[CompiledPolicy], has: _Has) -> bool:
 def _has_name(name: x509.GeneralName, policy: CompiledPolicy) -> bool:
     if policy.effect == "Deny":
         return is_kept_out(name, policy.names)
-    is_bound = policy.judges_all or FIELDS.get(type(name), "") in policy.fields
-    return not is_bound or is_allowed(name, policy.names)
+    return not policy.bounds(name) or is_allowed(name, policy.names)
 
 
 def _has_attribute(attribute: Attribute, policy: CompiledPolicy) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import unicodedata
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from cryptography import x509
@@ -36,6 +37,22 @@ section 2.1, RFC 8215.
 """
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def is_canonical(text: str, canonical: Callable[[str], str]) -> bool:
+    """What is not written as this program writes it may be read as another name by others."""
+    try:
+        return canonical(text) == text
+    except InvalidValueError:
+        return False
+
+
+def below(name: str) -> Iterator[tuple[int, str]]:
+    """Yield a name and what is above it, with the number of labels that were taken off."""
+    count, rest = 0, name
+    while rest:
+        yield count, rest
+        count, rest = count + 1, rest.partition(".")[2]
 
 
 def read_as(text: str) -> str:

@@ -19,7 +19,7 @@ from pki_as_code.pkix.attributes import attribute_name
 from pki_as_code.pkix.general_names import format_general_name
 from pki_as_code.plan.policy_candidates import ANY_PURPOSE, Candidate
 from pki_as_code.plan.policy_index import CompiledPolicy
-from pki_as_code.plan.policy_names import FIELDS, is_allowed, is_kept_out
+from pki_as_code.plan.policy_names import is_allowed, is_kept_out
 from pki_as_code.plan.policy_subjects import attribute_allowed, attribute_kept_out, name_in
 
 RULE_NOT_MET: Final = "policy.rule_not_met"
@@ -55,8 +55,7 @@ class Violation:
 
 def _names(policy: CompiledPolicy, candidate: Candidate) -> Iterator[Violation]:
     for name in candidate.names:
-        judged = policy.judges_all or FIELDS.get(type(name), "") in policy.fields
-        if judged and not is_allowed(name, policy.names):
+        if policy.bounds(name) and not is_allowed(name, policy.names):
             text = format_general_name(name)
             yield Violation(
                 "policy.name_not_allowed",
@@ -85,9 +84,7 @@ def _told_as_name(
 ) -> bool:
     """The common name mostly is one of the names, and is not objected to twice."""
     name = name_in(attribute)
-    if name is None or name not in candidate.names:
-        return False
-    return policy.judges_all or FIELDS[type(name)] in policy.fields
+    return name is not None and name in candidate.names and policy.bounds(name)
 
 
 def _value(attribute: x509.NameAttribute[str | bytes]) -> str:

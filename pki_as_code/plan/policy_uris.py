@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
-from pki_as_code.errors import InvalidValueError
 from pki_as_code.manifests.policy_names import UriRule, canonical_host
 from pki_as_code.pkix.uris import absolute_uri, plain_segments, uri_host
+from pki_as_code.plan.policy_readings import below, is_canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,7 @@ def uri_allowed(name: x509.UniformResourceIdentifier, terms: Sequence[UriTerm]) 
     for a step up would find itself in somebody else's place.
     """
     uri = name.value
-    try:
-        if absolute_uri(uri) != uri:
-            return False
-    except InvalidValueError:
-        return False
-    return any(
+    return is_canonical(uri, absolute_uri) and any(
         term.segments is None or _is_below(plain_segments(_from_path_on(uri)), term.segments)
         for term in _at_its_place(uri, uri_host(uri), terms)
     )
@@ -53,10 +48,7 @@ def uri_kept_out(name: x509.UniformResourceIdentifier, terms: Sequence[UriTerm])
     uri = name.value
     if not terms:
         return False
-    try:
-        if absolute_uri(uri) != uri:
-            return True
-    except InvalidValueError:
+    if not is_canonical(uri, absolute_uri):
         return True
     segments = plain_segments(_from_path_on(uri))
     host = (uri_host(uri) or "").rstrip(".")  # a trust domain of SPIFFE can end with a dot
@@ -70,18 +62,12 @@ def uri_kept_out(name: x509.UniformResourceIdentifier, terms: Sequence[UriTerm])
 
 def _at_its_place(uri: str, host: str | None, terms: Sequence[UriTerm]) -> Iterator[UriTerm]:
     """Yield the rules for its scheme and for that host."""
-    scheme, above = uri.partition(":")[0], set(_suffixes(host or ""))
+    scheme, above = uri.partition(":")[0], {suffix for _, suffix in below(host or "")}
     for term in terms:
         if term.scheme != scheme:
             continue
         if term.suffix in above if term.suffix else host == term.host if term.host else not host:
             yield term
-
-
-def _suffixes(host: str) -> Iterator[str]:
-    while host:
-        yield host
-        host = host.partition(".")[2]
 
 
 def _from_path_on(uri: str) -> str:
